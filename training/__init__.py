@@ -1,0 +1,1 @@
+"""From past outcomes to a model one may trust."""
