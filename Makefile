@@ -9,6 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 export DO_NOT_TRACK := 1
+# pip finds the build backend's program only on the path.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help install demo test lint types contracts tests lock clean
 

@@ -1,0 +1,35 @@
+"""The errors a user may meet: each says what was wrong, what was received and what to do."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ImpelError(Exception):
+    """Something the user can put right; its message is one line that says how."""
+
+
+class DataError(ImpelError, ValueError):
+    """The data does not keep the data contract."""
+
+
+class SettingError(ImpelError, ValueError):
+    """An option or argument has a value that cannot be used."""
+
+
+class BundleError(ImpelError, ValueError):
+    """A model artefact is damaged, incomplete or does not fit the input."""
+
+
+class TrackingError(ImpelError, ConnectionError):
+    """The tracking server or registry cannot be used."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the choice nearest to a mistyped name, or an empty string."""
+    matches = get_close_matches(name, list(choices), n=1)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
