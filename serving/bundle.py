@@ -1,0 +1,343 @@
+"""The model artefact: two boosters, the shape of the distribution per goal, and the proof that it answers as it did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import scipy
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from scipy import special
+
+from features.errors import BundleError
+from serving.distribution import ActionDistribution
+from serving.encoding import Encoding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SUMS = "SHA256SUMS"
+_JSON, _MEAN, _POSTED, _CANARY = "bundle.json", "mean.txt", "posted.txt", "canary.parquet"
+_CANARY_ROWS = 16
+_CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
+_FEW_ROWS = 256  # below, starting a second thread costs more than it brings
+
+
+def _environment() -> dict[str, str]:
+    """Return what the last bits of an answer depend on."""
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "lightgbm": lightgbm.__version__,
+        "pandas": pd.__version__,
+        "platform": f"{sys.platform} {platform.machine()} {' '.join(simd)}",
+    }
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GoalShape(_Record):
+    """How the distribution of one goal follows from the booster's raw score f.
+
+    Given posted: mean = scale * exp(shift + slope * f), size = exp(log_size + size_slope * (shift + slope * f)).
+    The other three are explained at `ActionDistribution`.
+    """
+
+    scale: float = Field(gt=0, allow_inf_nan=False)
+    shift: FiniteFloat = 0.0
+    slope: FiniteFloat = 1.0
+    log_size: FiniteFloat = 0.0
+    size_slope: FiniteFloat = 0.0
+    intercept: FiniteFloat = 0.0
+    stretch: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    correction: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
+class PostedShape(_Record):
+    """P(posted) = sigmoid(intercept + slope * raw score of the posted booster)."""
+
+    intercept: FiniteFloat
+    slope: FiniteFloat
+
+
+class Range(_Record):
+    """Where the training rows lay in one feature: minimum, 1st and 99th percentile, maximum."""
+
+    minimum: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    maximum: FiniteFloat
+
+
+class Metadata(_Record):
+    """What is known about a model's origin; whoever trains it fills in what the model cannot know."""
+
+    name: str = ""
+    trained_from: datetime | None = None
+    trained_until: datetime | None = None
+    activations: int = 0
+    data_fingerprint: str = ""
+    catalogue_digest: str = ""
+    missing_families: tuple[str, ...] = ()
+
+
+class Spec(_Record):
+    """All of a bundle but its boosters; `bundle.json` on disk."""
+
+    format: Literal[1] = 1
+    encoding: Encoding
+    goals: dict[str, GoalShape]
+    pool: GoalShape
+    posted: PostedShape | None
+    support: dict[str, Range]
+    metadata: Metadata = Metadata()
+    environment: dict[str, str] = Field(default_factory=_environment)
+
+    def distribution(
+        self, goals: NDArray[np.object_], mean_score: NDArray[np.float64], posted_score: NDArray[np.float64]
+    ) -> ActionDistribution:
+        """Return the calibrated distribution for raw scores of the boosters, each of shape (n,)."""
+        known = list(self.goals)
+        shapes = np.array(
+            [list(shape.model_dump().values()) for shape in (*self.goals.values(), self.pool)], dtype=np.float64
+        )
+        row = pd.Index([*known, None], dtype=object).get_indexer(goals)
+        scale, shift, slope, log_size, size_slope, intercept, stretch, correction = shapes[row].T
+        relative = shift + slope * mean_score
+        posted = np.ones(len(goals))
+        if self.posted is not None:
+            posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
+        return ActionDistribution(
+            posted=posted,
+            mean=scale * np.exp(relative),
+            size=np.exp(np.clip(log_size + size_slope * relative, -5.0, 9.0)),
+            intercept=intercept,
+            slope=stretch,
+            correction=correction,
+        )
+
+
+class Bundle:
+    """A fitted model that answers.
+
+    Parameters
+    ----------
+    spec : Spec
+    mean : str
+        LightGBM text of the booster for the log of the mean, relative to the goal's scale.
+    posted : str or None
+        LightGBM text of the booster for the logit of being posted.
+    examples : DataFrame
+        Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
+    n_threads : int
+        Threads for scoring many rows; the answers do not depend on it.
+    """
+
+    def __init__(
+        self, spec: Spec, *, mean: str, posted: str | None, examples: pd.DataFrame, n_threads: int = 1
+    ) -> None:
+        self.spec = spec
+        self.examples = examples
+        self.n_threads = n_threads
+        self._texts = {_MEAN: mean} if posted is None else {_MEAN: mean, _POSTED: posted}
+        self._mean = _booster(mean, len(self.features), name=_MEAN)
+        self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the features in the order of the matrix."""
+        return self.spec.encoding.features
+
+    @property
+    def metadata(self) -> Metadata:
+        """Return what is known about the model's origin."""
+        return self.spec.metadata
+
+    def described(self, **facts: Any) -> Bundle:
+        """Return the same model with these fields of `Metadata` filled in."""
+        metadata = Metadata(**{**self.metadata.model_dump(), **facts})
+        return Bundle(
+            self.spec.model_copy(update={"metadata": metadata}),
+            mean=self._texts[_MEAN],
+            posted=self._texts.get(_POSTED),
+            examples=self.examples,
+            n_threads=self.n_threads,
+        )
+
+    def distribution(self, X: pd.DataFrame) -> ActionDistribution:
+        """Return the distribution of actions of each row of a feature table.
+
+        Raises
+        ------
+        BundleError
+            Where `X` lacks a feature; further columns are ignored.
+        """
+        matrix = self.spec.encoding.matrix(X)
+        mean = self._score(self._mean, matrix)
+        posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
+        return self.spec.distribution(X["goal"].to_numpy(dtype=object), mean, posted)
+
+    def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
+        """Return per row whether the training data reach there: "in", "edge" or "outside".
+
+        Outside: a text never seen in training, or a number beyond all that were, by more than 5 % of their range.
+        Edge: outside the central 98 % of the training rows. Unknown numbers do not count.
+        """
+        answer = np.full(len(X), "in", dtype="<U7")
+        for name, seen in self.spec.support.items():
+            value = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            margin = 0.05 * (seen.maximum - seen.minimum)
+            answer[((value < seen.low) | (value > seen.high)) & (answer == "in")] = "edge"
+            answer[(value < seen.minimum - margin) | (value > seen.maximum + margin)] = "outside"
+        for name, known in self.spec.encoding.categories.items():
+            unseen = ~X[name].isin(known).to_numpy() & X[name].notna().to_numpy()
+            answer[unseen] = "outside"
+        return answer
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return what each feature adds to the log of the mean actions given posted (TreeSHAP).
+
+        Returns
+        -------
+        DataFrame
+            Index of `X`; one column per feature and `baseline`. A row sums to `log(distribution(X).mean)`.
+        """
+        matrix = self.spec.encoding.matrix(X)
+        parts = self._mean.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
+        shapes = [self.spec.goals.get(goal, self.spec.pool) for goal in X["goal"]]
+        parts = parts * np.array([shape.slope for shape in shapes]).reshape(-1, 1)
+        parts[:, -1] += [np.log(shape.scale) + shape.shift for shape in shapes]
+        return pd.DataFrame(parts, index=X.index, columns=[*self.features, "baseline"])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle to a new folder, all or nothing; BundleError where the folder exists."""
+        folder = Path(folder)
+        if folder.exists():
+            raise BundleError(f"{folder} exists already; save the bundle to a new folder")
+        canary = BytesIO()
+        self._canary().to_parquet(canary)
+        spec = json.dumps(self.spec.model_dump(mode="json"), indent=1, allow_nan=False)
+        files = {name: text.encode() for name, text in {_JSON: spec, **self._texts}.items()}
+        files[_CANARY] = canary.getvalue()
+        sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for name, content in {**files, _SUMS: sums.encode()}.items():
+                (draft / name).write_bytes(content)
+            draft.chmod(0o755)
+            draft.rename(folder)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise BundleError(f"cannot write the bundle to {folder}: {error.strerror}") from None
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, *, n_threads: int = 1) -> Self:
+        """Read a bundle, after checking every file, and let it score its own examples.
+
+        Raises
+        ------
+        BundleError
+            Where a file is missing or damaged, the format is another, or the examples get other answers.
+        """
+        folder = Path(folder)
+        files = _checked(folder)
+        try:
+            content = json.loads(files[_JSON])
+            if isinstance(content, dict) and content.get("format") != 1:
+                raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads 1")
+            spec = Spec.model_validate_json(files[_JSON])
+            canary = pd.read_parquet(BytesIO(files[_CANARY]))
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise BundleError(f"{folder / _JSON} is not a bundle: {place}: {error.errors()[0]['msg']}") from None
+        except (OSError, ValueError) as error:
+            if isinstance(error, BundleError):
+                raise
+            raise BundleError(f"{folder} is not a bundle: {error}") from None
+        answers = [name for name in canary.columns if name.startswith("answer:")]
+        bundle = cls(
+            spec,
+            mean=files[_MEAN].decode(),
+            posted=files[_POSTED].decode() if _POSTED in files else None,
+            examples=canary.drop(columns=answers),
+            n_threads=n_threads,
+        )
+        bundle._compare(canary[answers], folder)
+        return bundle
+
+    def _score(self, booster: lightgbm.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not len(matrix):
+            return np.empty(0)
+        return booster.predict(matrix, raw_score=True, num_threads=self._threads(len(matrix)))
+
+    def _threads(self, rows: int) -> int:
+        return 1 if rows < _FEW_ROWS else self.n_threads
+
+    def _canary(self) -> pd.DataFrame:
+        examples = self.examples.iloc[:_CANARY_ROWS]
+        found = self.distribution(examples)
+        low, high = found.interval()
+        answers = {"expected": found.expected(), "low": low, "high": high}
+        for times in _CANARY_THRESHOLDS:
+            answers[f"likelihood_{times}"] = found.likelihood(np.ceil(times * found.expected()))
+        return examples.assign(**{f"answer:{name}": value for name, value in answers.items()})
+
+    def _compare(self, answers: pd.DataFrame, folder: Path) -> None:
+        found = self._canary()[answers.columns].to_numpy()
+        wanted = answers.to_numpy()
+        if self.spec.environment == _environment():
+            same = np.array_equal(found, wanted)
+        else:  # other versions may round differently in the last digits; more than that is another model
+            same = np.allclose(found, wanted, rtol=1e-9, atol=1e-9)
+        if not same:
+            raise BundleError(f"{folder} does not reproduce its own examples here; train the model again")
+
+
+def _booster(text: str, features: int, *, name: str) -> lightgbm.Booster:
+    try:
+        booster = lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise BundleError(f"{name} is not a LightGBM model: {error}") from None
+    if booster.num_feature() != features:
+        raise BundleError(f"{name} has {booster.num_feature()} features, bundle.json names {features}")
+    return booster
+
+
+def _checked(folder: Path) -> dict[str, bytes]:
+    """Return the content of a bundle's files, each as its checksum says."""
+    if not folder.is_dir():
+        raise BundleError(f"there is no bundle at {folder}")
+    try:
+        lines = (folder / _SUMS).read_bytes().decode("ascii").splitlines()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError):
+        raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
+    needed = {_JSON, _MEAN, _CANARY}
+    if not needed <= set(sums) <= needed | {_POSTED}:
+        raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
+    files = {}
+    for name, digest in sums.items():
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError:
+            raise BundleError(f"{folder / name} is missing; copy the bundle again") from None
+        if hashlib.sha256(files[name]).hexdigest() != digest:
+            raise BundleError(f"{folder / name} is damaged: its SHA-256 differs from {_SUMS}; copy the bundle again")
+    return files

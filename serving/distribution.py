@@ -1,0 +1,127 @@
+"""The distribution of the number of target actions: one negative binomial with extra zeros per pair, calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from features.errors import SettingError
+
+FloatArray = NDArray[np.float64]
+
+_DECIMALS = 12  # likelihoods are rounded here: below lie only the rounding errors of the incomplete beta function
+_LARGEST = 2.0**53  # whole numbers are exact in float64 up to here
+
+
+@dataclass(frozen=True)
+class ActionDistribution:
+    """How many target actions each of n pairs of campaign and account may bring.
+
+    With probability `posted` the number is negative binomial with mean `mean` and size `size` (variance
+    mean + mean² / size), otherwise it is 0. The survival function S(k) = P(actions >= k) of that mixture is then
+    calibrated by one increasing map for all k: logit S*(k) = intercept + slope * logit S(k), slope > 0.
+
+    Parameters
+    ----------
+    posted : array of shape (n,)
+        Probability that the activation is posted at all.
+    mean, size : arrays of shape (n,)
+        Mean and negative binomial size of the actions, given posted.
+    intercept, slope : arrays of shape (n,)
+        The calibration map; 0 and 1 leave the distribution as it is.
+    correction : array of shape (n,)
+        What `posted * mean` is multiplied with to be unbiased.
+    """
+
+    posted: FloatArray
+    mean: FloatArray
+    size: FloatArray
+    intercept: FloatArray
+    slope: FloatArray
+    correction: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def expected(self) -> FloatArray:
+        """Return the expected number of actions, shape (n,)."""
+        return self.posted * self.mean * self.correction
+
+    def likelihood(self, at_least: ArrayLike) -> FloatArray:
+        """Return the calibrated probability of at least so many actions.
+
+        Parameters
+        ----------
+        at_least : number or array of shape (n,)
+            Fractions are rounded up, as actions are whole; 0 and less are always reached.
+
+        Returns
+        -------
+        array of shape (n,)
+            Non-increasing in `at_least`.
+
+        Raises
+        ------
+        SettingError
+            Where `at_least` is not a number or has another length.
+        """
+        try:
+            wanted = np.asarray(at_least, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise SettingError(f"at_least must be a number, got {at_least!r}") from None
+        if np.isnan(wanted).any():
+            raise SettingError("at_least must be a number, got nan; leave it out to ask for the break-even")
+        if wanted.shape not in {(), (len(self),)}:
+            raise SettingError(f"at_least must be one number or one per pair ({len(self)}), got shape {wanted.shape}")
+        return self._survival(np.broadcast_to(wanted, (len(self),)))
+
+    def interval(self, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
+        """Return the central interval: whole numbers `low <= high` that hold the actions with probability `coverage`.
+
+        The limits are quantiles of the same calibrated distribution, each the smallest number that reaches its
+        probability, so `likelihood(low) - likelihood(high + 1) >= coverage`.
+        """
+        if not 0 < coverage < 1:
+            raise SettingError(f"coverage must lie between 0 and 1, got {coverage!r}")
+        outside = (1 - coverage) / 2
+        return self._quantile(1 - outside), self._quantile(outside)
+
+    def _survival(self, at_least: FloatArray) -> FloatArray:
+        """Return the calibrated P(actions >= at_least); `at_least` has shape (n,)."""
+        k = np.clip(np.ceil(at_least), 1.0, _LARGEST)
+        # P(N < k) is the regularised incomplete beta function with these arguments; its complement would lose
+        # its digits where the mean is far larger than the size.
+        below = special.betainc(self.size, k, self.size / (self.mean + self.size))
+        raw = np.round(self.posted * (1.0 - below), _DECIMALS)
+        calibrated = special.expit(self.intercept + self.slope * special.logit(raw))
+        return np.where(at_least <= 0, 1.0, np.where(at_least > _LARGEST, 0.0, np.round(calibrated, _DECIMALS)))
+
+    def _quantile(self, more: float) -> FloatArray:
+        """Return the smallest number that is exceeded with probability `more` at most, shape (n,)."""
+        # Start from the gamma distribution that the negative binomial is close to, then bracket and bisect on
+        # the survival function itself, so that interval and likelihood agree exactly.
+        raw = special.expit((special.logit(more) - self.intercept) / self.slope)
+        share = np.minimum(raw / np.maximum(self.posted, 1e-300), 1.0)
+        shape = self.size * self.mean / (self.mean + self.size)
+        start = np.floor(special.gammainccinv(shape, share) * (1 + self.mean / self.size))
+        start = np.clip(np.nan_to_num(start, nan=0.0, posinf=_LARGEST), 0.0, _LARGEST / 4)
+        step = 1.0 + np.floor(0.02 * start)
+        low, high = start - step, start + step
+        while (wrong := (low >= 0) & (self._survival(low + 1) <= more)).any():
+            step = np.where(wrong, step * 4, step)
+            high = np.where(wrong, low, high)
+            low = np.where(wrong, low - step, low)
+        low = np.maximum(low, -1.0)
+        while (wrong := (self._survival(high + 1) > more) & (high < _LARGEST / 2)).any():
+            step = np.where(wrong, step * 4, step)
+            low = np.where(wrong, high, low)
+            high = np.where(wrong, high + step, high)
+        while ((high - low) > 1).any():  # low is too small (or -1), high is large enough
+            middle = np.floor((low + high) / 2)
+            enough = self._survival(middle + 1) <= more
+            high = np.where(enough, middle, high)
+            low = np.where(enough, low, middle)
+        return high
