@@ -1,0 +1,282 @@
+"""The forms in which tables arrive: each table of a source becomes a lazy view `raw.<table>` in DuckDB."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from features.errors import DataError, nearest
+from features.problems import Problem, fetch, literal, quoted, shown
+from features.tables import CONTRACT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FORMS = "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, or a mapping of names to DataFrames"
+
+
+@dataclass
+class Reading:
+    """What was found in a source.
+
+    Attributes
+    ----------
+    connection
+        Has one view `raw.<table>` for each table that can be read, as it was received.
+    columns
+        For each of them its columns with their DuckDB types.
+    problems
+        What cannot be read.
+    fingerprint
+        Changes when the content of the source changes.
+    others
+        Names found beside the tables of the contract.
+    """
+
+    connection: Any
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    fingerprint: str = ""
+    others: tuple[str, ...] = ()
+
+    def refuse(self, table: str, message: str, rule: str = "unreadable") -> None:
+        """Note that a table cannot be read."""
+        self.problems.append(Problem(table, "", rule, "error", 0, (), message))
+
+    def view(self, table: str, sql: str, *, what: str) -> None:
+        """Make the view of one table out of SQL that selects it; `what` names its place in a message."""
+        try:
+            fetch(self.connection, f"CREATE VIEW raw.{quoted(table)} AS {sql}")
+            described = fetch(self.connection, f"DESCRIBE raw.{quoted(table)}")
+        except duckdb.Error as error:
+            self.refuse(table, f"{what} cannot be read ({one_line(error)}); write it again.")
+        else:
+            self.columns[table] = {name: kind for name, kind, *_ in described}
+
+
+def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
+    """Find the tables of a source; DataError where there is no such source or it has no known form."""
+    if isinstance(source, Mapping):
+        return _read_mapping(source)
+    if not isinstance(source, str | Path) or not str(source):
+        raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(source)):
+        raise DataError(f"Database URLs are not read yet; received {shown(source)}. Give {FORMS}.")
+    path = Path(source).expanduser().absolute()
+    try:
+        if path.is_dir():
+            return _read_folder(path)
+        if path.is_file():
+            return _read_database(path)
+    except OSError as error:
+        raise DataError(f"The data at {shown(path)} cannot be read: {error.strerror or error}.") from error
+    hint = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
+    raise DataError(f"There is no data at {shown(path)}; give {FORMS}.{hint}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return what a database error says, without the advice that means the library's own options."""
+    lines = re.split(r"\n\s*(?:Possible|LINE \d)|\n\s*\n", str(error).strip())[0].splitlines()
+    text = ", ".join(line.strip() for line in lines if not line.startswith("Original Line"))
+    text = re.sub(r"^[A-Z][\w ]*Error: ", "", text)
+    return (text if len(text) <= 200 else text[:197] + "...").rstrip(".")
+
+
+def _connect() -> Any:
+    """Return a connection that reads local files only, in UTC, and spills to the system's folder for such things."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,  # a missing table must not become a Python variable of that name
+            "temp_directory": str(Path(tempfile.gettempdir()) / "impel-spill"),
+        },
+    )
+    fetch(connection, "SET TimeZone = 'UTC'")
+    fetch(connection, "CREATE SCHEMA raw")
+    return connection
+
+
+def _read_folder(folder: Path) -> Reading:
+    reading = Reading(_connect())
+    files: list[Path] = []
+    known = set()
+    for table in CONTRACT:
+        found = [
+            path for path in (folder / f"{table}.parquet", folder / table, folder / f"{table}.csv") if path.exists()
+        ]
+        known.update(found)
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
+            reading.refuse(table, f"It is there more than once, as {names}; keep one of them.", "ambiguous-table")
+        elif found:
+            files += _view_of(reading, table, found[0])
+    reading.others = tuple(sorted(path.name for path in folder.iterdir() if path not in known))
+    reading.fingerprint = _fingerprint(files, folder)
+    return reading
+
+
+def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
+    """Make the view of a table out of one file or folder; return the files."""
+    if path.suffix == ".csv":
+        try:
+            names = _header(path)
+        except DataError as error:
+            reading.refuse(table, str(error))
+        else:
+            columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+            options = (
+                f"columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
+            )
+            reading.view(table, f"SELECT * FROM read_csv([{_file(path)}], {options})", what=path.name)
+        return [path]
+    parts = [path]
+    if path.is_dir():
+        parts = sorted(part for part in path.rglob("*.parquet") if part.name[0] not in "._")
+        if not parts:
+            reading.refuse(table, f"The folder {path.name}/ has no .parquet files; write the table's parts into it.")
+            return []
+    empty = next((part for part in parts if part.stat().st_size == 0), None)
+    if empty:
+        reading.refuse(table, f"{empty.name} is an empty file; write it again.")
+        return parts
+    files = ", ".join(_file(part) for part in parts)
+    # Old writers do not mark texts as such: binary_as_string. A folder named a=1 is a place, not a column.
+    options = "hive_partitioning = false, union_by_name = true, binary_as_string = true"
+    reading.view(table, f"SELECT * FROM read_parquet([{files}], {options})", what=path.name)
+    return parts
+
+
+def _header(path: Path) -> list[str]:
+    """Return the column names of a CSV file; DataError where it is not comma-separated UTF-8."""
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    if not start.strip():
+        raise DataError(f"{path.name} is empty; write a header and rows, or remove it.")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
+        raise DataError(f"{path.name} is not UTF-8 (it looks like UTF-16 or a binary file); save it as UTF-8 CSV.")
+    try:
+        text = io.IncrementalNewlineDecoder(None, translate=False).decode(start.decode("utf-8-sig"), final=True)
+    except UnicodeDecodeError as error:
+        if len(start) - error.start > 4:  # otherwise a character is merely cut by the end of what was read
+            raise DataError(
+                f"{path.name} is not UTF-8 (byte {error.start:,} is {start[error.start]:#04x}); save it as UTF-8 CSV."
+            ) from error
+        text = start[: error.start].decode("utf-8-sig")
+    names = next(csv.reader(io.StringIO(text, newline="")), [])
+    if len(names) == 1:
+        other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
+        if other:
+            raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path.name} has the column {twice[0]!r} more than once; keep one.")
+    return [name or f"(column {number})" for number, name in enumerate(names, 1)]
+
+
+def _read_database(path: Path) -> Reading:
+    if path.suffix != ".duckdb":
+        raise DataError(f"{path.name} is a single file; give {FORMS}.")
+    reading = Reading(_connect(), fingerprint=_fingerprint([path, path.with_name(path.name + ".wal")], path.parent))
+    try:
+        fetch(reading.connection, f"ATTACH {literal(str(path))} AS source (TYPE duckdb, READ_ONLY)")
+    except duckdb.Error as error:
+        reading.connection.close()
+        raise DataError(f"{path.name} cannot be opened as a DuckDB file ({one_line(error)}).") from error
+    names = {
+        name
+        for (name,) in fetch(
+            reading.connection,
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'source' AND table_schema = 'main'",
+        )
+    }
+    for table in CONTRACT:
+        if table in names:
+            reading.view(table, f"SELECT * FROM source.main.{quoted(table)}", what=f"The table in {path.name}")
+    reading.others = tuple(sorted(names - set(CONTRACT)))
+    return reading
+
+
+def _read_mapping(source: Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
+    reading = Reading(_connect(), others=tuple(sorted(str(name) for name in source if name not in CONTRACT)))
+    digest = hashlib.blake2b(digest_size=16)
+    for table in CONTRACT:
+        if table not in source:
+            continue
+        frame = source[table]
+        if not isinstance(frame, pd.DataFrame | pa.Table):
+            message = f"It is a {type(frame).__name__}; give a pandas DataFrame or a pyarrow Table."
+            reading.refuse(table, message)
+            continue
+        names = [str(name) for name in (frame.columns if isinstance(frame, pd.DataFrame) else frame.column_names)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            reading.refuse(table, f"It has the column {twice[0]!r} more than once; keep one.")
+            continue
+        arrow = frame if isinstance(frame, pa.Table) else _to_arrow(frame)
+        try:
+            reading.connection.register(f"frame of {table}", arrow)
+        except duckdb.Error as error:
+            reading.refuse(table, f"It cannot be read ({one_line(error)}); use common column types.")
+            continue
+        reading.view(table, f"SELECT * FROM {quoted(f'frame of {table}')}", what="It")
+        digest.update(table.encode())
+        with pa.PythonFile(_Digester(digest), mode="w") as sink, pa.ipc.new_stream(sink, arrow.schema) as stream:
+            stream.write_table(arrow)
+    reading.fingerprint = digest.hexdigest()
+    return reading
+
+
+def _to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """Convert a frame column by column; objects that Arrow cannot type become texts, for the checks to judge."""
+    columns = {}
+    for position, name in enumerate(frame.columns):
+        values = frame.iloc[:, position]
+        try:
+            columns[str(name)] = pa.array(values, from_pandas=True)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            columns[str(name)] = pa.array(
+                [None if gone else str(v) for v, gone in zip(values, values.isna(), strict=True)]
+            )
+    return pa.table(columns)
+
+
+class _Digester(io.RawIOBase):
+    """A file that only hashes what is written to it."""
+
+    def __init__(self, digest: Any) -> None:
+        super().__init__()
+        self._digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return len(data)
+
+
+def _file(path: Path) -> str:
+    """Return a path as SQL literal in which nothing is a wildcard."""
+    return literal(re.sub(r"([\[*?\\])", r"[\1]", str(path)))
+
+
+def _fingerprint(files: Iterable[Path], folder: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(files):
+        if file.exists():
+            state = file.stat()
+            digest.update(f"{file.relative_to(folder)}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
