@@ -1,0 +1,150 @@
+"""Campaign briefs as arrays: what a pair knows of the campaign that it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.errors import DataError, nearest
+from features.store import SLICE_SEPARATOR, code
+from features.tables import CONTRACT, GOALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from features.events import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Briefs:
+    """Campaign briefs, one entry per campaign.
+
+    Texts are numbers (`features.store.code`). The wanted audience is one row per slice, sorted by `slice_key`, which
+    is unique for a campaign and slice.
+    """
+
+    campaign_id: pd.Index
+    goal: tuple[str, ...]
+    vertical: tuple[str, ...]
+    vertical_code: IntArray
+    brand_code: IntArray
+    starts_at: pd.Series
+    attribution_days: FloatArray
+    value_per_action: FloatArray
+    budget: FloatArray
+    topic_campaign: IntArray
+    topic_code: IntArray
+    target_campaign: IntArray
+    target_dimension: IntArray
+    target_slice: IntArray
+    target_share: FloatArray
+
+    @classmethod
+    def of(cls, campaigns: pd.DataFrame, audience: pd.DataFrame | None = None) -> Briefs:
+        """Read briefs from rows of the `campaigns` table.
+
+        Parameters
+        ----------
+        campaigns : DataFrame
+            The contract's columns; those that may be null may be absent. A column `audience` holds the wanted audience
+            of a campaign as dimension -> bucket -> share, where it does not come from `audience`.
+        audience : DataFrame, optional
+            The `campaign_audience` table.
+
+        Raises
+        ------
+        DataError
+            Where a column is missing or a goal is unknown.
+        """
+        required = [column.name for column in CONTRACT["campaigns"].columns if not column.nullable]
+        for name in required:
+            if name not in campaigns:
+                raise DataError(f"The campaigns have no column {name!r}; they need {', '.join(required)}.")
+        for goal in campaigns["goal"].unique():
+            if goal not in GOALS:
+                raise DataError(f"Unknown goal {goal!r}; it is one of {', '.join(GOALS)}.{nearest(str(goal), GOALS)}")
+        ids = pd.Index(campaigns["campaign_id"])
+        if not ids.is_unique:
+            raise DataError(f"Campaign {ids[ids.duplicated()][0]!r} is given twice.")
+        topics = [list(topics) if _is_list(topics) else [] for topics in _column(campaigns, "topics")]
+        targets = _targets(campaigns, audience, ids)
+        return cls(
+            campaign_id=ids,
+            goal=tuple(campaigns["goal"]),
+            vertical=tuple(campaigns["vertical"]),
+            vertical_code=_codes(campaigns["vertical"]),
+            brand_code=_codes(campaigns["brand_id"]),
+            starts_at=pd.to_datetime(campaigns["starts_at"]).reset_index(drop=True),
+            attribution_days=_numbers(campaigns, "attribution_days"),
+            value_per_action=_numbers(campaigns, "value_per_action"),
+            budget=_numbers(campaigns, "budget"),
+            topic_campaign=np.repeat(np.arange(len(ids)), [len(set(words)) for words in topics]).astype(np.int64),
+            topic_code=_codes(word for words in topics for word in sorted(set(words))),
+            target_campaign=targets["campaign"].to_numpy(np.int64),
+            target_dimension=_codes(targets["dimension"]),
+            target_slice=_codes(targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]),
+            target_share=targets["share"].to_numpy(np.float64),
+        )
+
+    def target_shares(self, campaign: IntArray, slices: IntArray) -> FloatArray:
+        """Return the share that a campaign wants of an audience slice; null where the brief does not name the slice."""
+        return _matched(self.target_campaign, self.target_slice, self.target_share, campaign, slices)
+
+    def wants_topic(self, campaign: IntArray, topic: IntArray) -> BoolArray:
+        """Say whether a topic is one of the campaign's."""
+        found = _matched(self.topic_campaign, self.topic_code, np.ones(len(self.topic_code)), campaign, topic)
+        return ~np.isnan(found)
+
+
+def _matched(
+    campaigns: IntArray, codes: IntArray, values: FloatArray, campaign: IntArray, wanted: IntArray
+) -> FloatArray:
+    """Look up the value of each (campaign, code); NaN where there is none."""
+    result = np.full(len(campaign), np.nan)
+    if not len(codes):
+        return result
+    # Codes are 64-bit hashes: numbered first, so that campaign and code fit one key.
+    words = np.unique(codes)
+    number = np.minimum(np.searchsorted(words, wanted), len(words) - 1)
+    keys = campaigns * len(words) + np.searchsorted(words, codes)
+    order = np.argsort(keys)
+    key = campaign * len(words) + number
+    place = np.minimum(np.searchsorted(keys[order], key), len(keys) - 1)
+    found = (words[number] == wanted) & (keys[order][place] == key)
+    result[found] = values[order][place[found]]
+    return result
+
+
+def _targets(campaigns: pd.DataFrame, audience: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame:
+    rows = [
+        (campaign, str(dimension), str(bucket), float(share))
+        for campaign, wanted in enumerate(_column(campaigns, "audience"))
+        if isinstance(wanted, dict)
+        for dimension, shares in wanted.items()
+        for bucket, share in shares.items()
+    ]
+    given = pd.DataFrame(rows, columns=["campaign", "dimension", "bucket", "share"])
+    if audience is None or audience.empty:
+        return given
+    table = audience.assign(campaign=ids.get_indexer(audience["campaign_id"]))
+    table = table.loc[table["campaign"] >= 0, list(given.columns)]
+    return table if given.empty else pd.concat([given, table])
+
+
+def _column(frame: pd.DataFrame, name: str) -> Iterable[Any]:
+    return frame[name] if name in frame else [None] * len(frame)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
+    return np.array([np.nan if value is None else value for value in _column(frame, name)], np.float64)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple, np.ndarray))
+
+
+def _codes(words: Iterable[str]) -> IntArray:
+    return np.array([code(str(word)) for word in words], np.int64)

@@ -1,0 +1,59 @@
+"""Offer: what is asked of whom for how much, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from features.events import DAY, Features, FloatArray, divide, log_positive
+
+if TYPE_CHECKING:
+    from features.known import Known
+
+
+def features(known: Known) -> Features:
+    """Compute the family; each feature is described in the catalogue."""
+    briefs, campaign = known.briefs, known.campaign
+    starts = briefs.starts_at
+    year = 2 * np.pi * (starts.dt.dayofyear.to_numpy(np.float64) / 365.25)
+    hour = 2 * np.pi * (starts.dt.hour + starts.dt.minute / 60).to_numpy(np.float64) / 24
+    lead = (starts.to_numpy("datetime64[us]").astype(np.int64)[campaign] - known.decided_at) / DAY
+    value = briefs.value_per_action[campaign]
+    created = known.bucket.created_at[known.account]
+    return {
+        "fee_log": np.log1p(known.fee),
+        "fee_per_1000_followers_log": log_positive(1_000 * divide(known.fee, known.followers)),
+        "log_break_even": log_positive(break_even(known.fee, value)),
+        "value_per_action_log": log_positive(value),
+        "budget_log": np.log1p(briefs.budget[campaign]),
+        "attribution_days": briefs.attribution_days[campaign],
+        "days_to_start": lead,
+        "season_sine": np.sin(year)[campaign],
+        "season_cosine": np.cos(year)[campaign],
+        "start_hour_sine": np.sin(hour)[campaign],
+        "start_hour_cosine": np.cos(hour)[campaign],
+        "account_age_days": np.where(created <= known.decided_at, (known.decided_at - created) / DAY, np.nan),
+    }
+
+
+def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
+    """Return the number of actions that pay for the fee, at least 1; null where fee or value is unknown or value is 0.
+
+    Parameters
+    ----------
+    fee, value_per_action : (n,) float64
+        In the same currency.
+    """
+    return np.maximum(np.ceil(divide(fee, value_per_action)), 1)
+
+
+def categories(known: Known) -> dict[str, npt.NDArray[np.object_]]:
+    """Return the texts that a model may take as categories: goal, platform and vertical."""
+    platform = known.bucket.accounts["platform"].to_numpy(object)
+    return {
+        "goal": np.array(known.briefs.goal, object)[known.campaign],
+        "platform": platform[known.account],
+        "vertical": np.array(known.briefs.vertical, object)[known.campaign],
+    }
