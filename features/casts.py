@@ -160,15 +160,14 @@ def _finite(x: str) -> str:
 
 
 def rules(column: Column, received: str) -> list[Rule]:
-    """Return the rules for values of a column that cannot be read; none where its type can hold only what can be read."""
+    """Return the rules for values of a column that cannot be read; none where its type can hold no such value."""
     kind, x = column.kind, raw(column.name)
     if _is_lossless(kind, received):
         return []
     unread = f"{x} IS NOT NULL AND {quoted(column.name)} IS NULL"
     not_finite = []
-    if kind in ("count", "number", "share"):
-        is_text = _is_text(received)
-        odd = f"lower({_trimmed(x)}) IN {_NOT_FINITE}" if is_text else f"NOT isfinite(TRY_CAST({x} AS DOUBLE))"
+    if kind in ("count", "number", "share") and (_is_text(received) or _is_decimal(received)):
+        odd = f"lower({_trimmed(x)}) IN {_NOT_FINITE}" if _is_text(received) else f"NOT isfinite({x}::DOUBLE)"
         unread = f"{unread} AND NOT ({odd})"
         message = "{rows} with {received}; leave it null where it was not measured."
         not_finite = [Rule(column.name, "not-finite", f"{x} IS NOT NULL AND {odd}", message, value=x)]

@@ -65,6 +65,34 @@ class Rule:
     hint: Callable[[str], str] = lambda _received: ""
 
 
+@dataclass(frozen=True)
+class GroupRule:
+    """One rule about rows that belong together.
+
+    Of the rows that fulfil `where`, those belong together whose SQL expressions `by` are equal, nulls too. Groups for
+    which `having` holds break the rule. `message` may name `{rows}`, those of all such groups.
+    """
+
+    column: str
+    name: str
+    by: tuple[str, ...]
+    having: str
+    message: str
+    where: str = "true"
+    severity: Severity = "error"
+
+    def groups(self, relation: str) -> str:
+        """Return SQL of the groups that break the rule: their keys k0, k1, ... and `n`, the number of their rows."""
+        keys = ", ".join(f"{sql} AS k{number}" for number, sql in enumerate(self.by))
+        return f"SELECT {keys}, count(*) AS n FROM {relation} AS t WHERE {self.where} GROUP BY ALL HAVING {self.having}"
+
+    def as_rule(self, relation: str) -> Rule:
+        """Return the same rule for the single rows of such groups."""
+        same = " AND ".join(f"g.k{number} IS NOT DISTINCT FROM {sql}" for number, sql in enumerate(self.by))
+        where = f"({self.where}) AND EXISTS (SELECT 1 FROM ({self.groups(relation)}) AS g WHERE {same})"
+        return Rule(self.column, self.name, where, self.message, severity=self.severity)
+
+
 def quoted(name: str) -> str:
     """Return a name as SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -108,21 +136,31 @@ def count_rows(
     for rule, _ in broken:
         filtered = f"FILTER (WHERE {rule.where})"
         details.append(f"min({label}, {EXAMPLES}) {filtered}")
-        details.append(f"min(({rule.value or 'NULL'})::VARCHAR, 1) {filtered}")
+        details.append(f"min(({rule.value or 'NULL'})::VARCHAR) {filtered}")
     found = fetch(connection, f"SELECT {', '.join(details)} FROM {relation} AS t")[0]
     return total, [
-        (rule, problem(rule, table=table, rows=rows, examples=examples or (), received=received or ()))
+        (rule, _problem(rule, table, rows, examples, received))
         for (rule, rows), examples, received in zip(broken, found[::2], found[1::2], strict=True)
     ]
 
 
-def problem(rule: Rule, *, table: str, rows: int, examples: Iterable[str], received: Iterable[str]) -> Problem:
-    """Say that so many rows break a rule."""
-    values = tuple(dict.fromkeys(received))
+def count_groups(
+    connection: Any, *, table: str, relation: str, label: str, rules: Iterable[GroupRule]
+) -> list[tuple[Rule, Problem]]:
+    """Count the rows of the groups that break each rule; parameters and result as in `count_rows`."""
+    found = []
+    for group in rules:
+        if fetch(connection, f"SELECT 1 FROM ({group.groups(relation)}) LIMIT 1"):
+            single = [group.as_rule(relation)]
+            found += count_rows(connection, table=table, relation=relation, label=label, rules=single)[1]
+    return found
+
+
+def _problem(rule: Rule, table: str, rows: int, examples: list[str], received: str | None) -> Problem:
     message = rule.message.format(
         rows="1 row" if rows == 1 else f"{rows:,} rows",
-        received=", ".join(shown(value) for value in values),
-        hint=rule.hint(values[0]) if values else "",
+        received=shown(received),
+        hint="" if received is None else rule.hint(received),
     )
     return Problem(table, rule.column, rule.name, rule.severity, rows, tuple(dict.fromkeys(examples)), message)
 

@@ -133,7 +133,7 @@ def _lacking_table(table: Table, reading: Reading) -> Problem:
     if table.required:
         message = f"The table is missing; Impel cannot work without it.{hint}"
         return Problem(table.name, "", "missing-table", "error", 0, (), message)
-    message = f"The optional table is missing: the features made from {table.meaning} stay null.{hint}"
+    message = f"The table is missing; features stay null that say {table.serves}.{hint}"
     return Problem(table.name, "", "missing-optional-table", "warning", 0, (), message)
 
 

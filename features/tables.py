@@ -53,6 +53,8 @@ class Table:
         Whether Impel can work without it.
     references
         Column to the table in which its values are listed under the same column name.
+    serves
+        For an optional table: what is not known without it.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Table:
     key: tuple[str, ...]
     required: bool
     references: dict[str, str]
+    serves: str
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -78,16 +81,15 @@ def _column(written: str) -> Column:
     return Column(name, cast("Kind", kind), nullable=written.endswith("*"))
 
 
-def _table(
-    name: str, meaning: str, columns: str, *, key: str = "", required: bool = False, references: str = ""
-) -> Table:
+def _table(name: str, meaning: str, columns: str, *, key: str = "", references: str = "", serves: str = "") -> Table:
     return Table(
         name=name,
         meaning=meaning,
         columns=tuple(_column(written) for written in columns.split()),
         key=tuple(key.split()),
-        required=required,
+        required=not serves,
         references=dict(pair.split(":", 1) for pair in references.split()),
+        serves=serves,
     )
 
 
@@ -97,7 +99,6 @@ _TABLES = (
         "one account of an influencer on one platform",
         "account_id:id influencer_id:id platform:code country:code* language:code* created_at:time*",
         key="account_id",
-        required=True,
     ),
     _table(
         "account_stats",
@@ -105,6 +106,7 @@ _TABLES = (
         "account_id:id observed_at:time followers:count following:count* posts:count*",
         key="account_id observed_at",
         references="account_id:accounts",
+        serves="size, growth, and engagement per follower",
     ),
     _table(
         "posts",
@@ -112,7 +114,6 @@ _TABLES = (
         "post_id:id account_id:id published_at:time observed_at:time* sponsor_id:id* topics:list* caption:text*"
         " views:count* likes:count* comments:count* shares:count* saves:count* clicks:count*",
         key="post_id observed_at",
-        required=True,
         references="account_id:accounts",
     ),
     _table(
@@ -120,6 +121,7 @@ _TABLES = (
         "one action of somebody else towards the account",
         "actor_id:id account_id:id post_id:id* kind:code at:time actor_followers:count* text:text*",
         references="account_id:accounts post_id:posts",
+        serves="who answers: depth, loyalty, reciprocity, pods",
     ),
     _table(
         "audiences",
@@ -127,6 +129,7 @@ _TABLES = (
         "account_id:id observed_at:time dimension:code bucket:code share:share",
         key="account_id observed_at dimension bucket",
         references="account_id:accounts",
+        serves="how the audience fits the campaign's target",
     ),
     _table(
         "followers",
@@ -135,6 +138,7 @@ _TABLES = (
         " has_picture:flag* is_private:flag*",
         key="account_id follower_id observed_at",
         references="account_id:accounts",
+        serves="which share of the followers looks false",
     ),
     _table(
         "campaigns",
@@ -142,7 +146,6 @@ _TABLES = (
         "campaign_id:id brand_id:id vertical:code goal:code topics:list* brief:text* starts_at:time ends_at:time*"
         " attribution_days:count value_per_action:number* budget:number*",
         key="campaign_id",
-        required=True,
     ),
     _table(
         "campaign_audience",
@@ -150,6 +153,7 @@ _TABLES = (
         "campaign_id:id dimension:code bucket:code share:share",
         key="campaign_id dimension bucket",
         references="campaign_id:campaigns",
+        serves="how the audience fits the campaign's target",
     ),
     _table(
         "outcomes",
@@ -157,7 +161,6 @@ _TABLES = (
         "campaign_id:id account_id:id decided_at:time posted_at:time* fee:number* impressions:count* clicks:count*"
         " actions:count closed_at:time propensity:share* incremental_actions:number*",
         key="campaign_id account_id",
-        required=True,
         references="campaign_id:campaigns account_id:accounts",
     ),
 )
