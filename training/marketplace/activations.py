@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.tables import GOALS
 from training.marketplace import published
-from training.marketplace.briefs import GOALS, Briefs
 from training.marketplace.population import DAY, Population
 from training.marketplace.response import Response, inflation, likelihood, log_engagement, respond
 from training.marketplace.vocabulary import PRICE
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from training.marketplace.briefs import Briefs
 
     Array = NDArray[Any]
 
@@ -72,7 +74,21 @@ def play(
         reached = likelihood(response.actions, response.dispersion, at_least)
         truth = Truth(fee, at_least, shows, response.actions, response.dispersion, shows * reached)
         row, account = np.nonzero(rng.random(fee.shape) < propensity)
-        yield block, truth, _outcomes(briefs, start, row, account, truth, response, propensity, holdout, rng)
+        yield (
+            block,
+            truth,
+            _outcomes(
+                briefs,
+                row,
+                account,
+                start=start,
+                truth=truth,
+                response=response,
+                propensity=propensity,
+                holdout=holdout,
+                rng=rng,
+            ),
+        )
 
 
 def together(blocks: list[Activations]) -> Activations:
@@ -115,9 +131,10 @@ def _propensities(briefs: Briefs, block: slice, response: Response, fee: Array, 
 
 def _outcomes(
     briefs: Briefs,
-    start: int,
     row: Array,
     account: Array,
+    *,
+    start: int,
     truth: Truth,
     response: Response,
     propensity: Array,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.tables import GOALS
 from training.marketplace import published
 from training.marketplace.population import DAY, FIRST_CAMPAIGN, LAST_CAMPAIGN, dirichlet
 from training.marketplace.vocabulary import (
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-GOALS = ("awareness", "engagement", "traffic", "signup", "sale")
 GOAL_SHARES = (0.20, 0.20, 0.20, 0.18, 0.22)
 ATTRIBUTION_DAYS = ((7, 14), (7, 14), (7, 14), (14, 30), (14, 30))
 OTHER_BRANDS = 3  # brands that never hire here for each one that does; they sponsor posts all the same

@@ -24,6 +24,16 @@ def ids(prefix: str, numbers: NDArray[Any], *, width: int) -> Any:
     return pc.binary_join_element_wise(prefix, digits, "")
 
 
+def account_ids(number: int) -> Any:
+    """Return the ids of the first accounts."""
+    return ids("a", np.arange(number), width=5)
+
+
+def campaign_ids(number: int) -> Any:
+    """Return the ids of the first campaigns."""
+    return ids("c", np.arange(number), width=4)
+
+
 def times(seconds: NDArray[Any], *, null: NDArray[np.bool_] | None = None) -> Any:
     """Return UTC timestamps from whole seconds since 1970."""
     return pa.array(seconds.astype(np.int64) * 1_000_000, mask=null).cast(TIME)
@@ -31,7 +41,7 @@ def times(seconds: NDArray[Any], *, null: NDArray[np.bool_] | None = None) -> An
 
 def pick(vocabulary: Sequence[str] | Any, index: NDArray[Any], *, null: NDArray[np.bool_] | None = None) -> Any:
     """Return the strings that `index` points to."""
-    words = pa.array(vocabulary, pa.string()) if isinstance(vocabulary, (list, tuple)) else vocabulary
+    words = pa.array(vocabulary, pa.string())
     return words.take(pa.array(index, mask=null))
 
 

@@ -1,4 +1,4 @@
-"""A sample of what others do towards the accounts: loyal commenters, passers-by, other influencers, pods and bought accounts."""
+"""A sample of what others do: loyal commenters, passers-by, other influencers, pods and bought accounts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write(folder: Path, posts: Posts, population: Population, rng: np.random.Gen
 
     person, other = _actors(population, account, by, rng)
     peer = other >= 0
-    names = columns.ids("a", np.arange(accounts), width=5)
+    names = columns.account_ids(accounts)
     people = columns.ids("u", person, width=9)
     actor = pc.if_else(pa.array(peer), names.take(pa.array(np.maximum(other, 0))), people)
     followers = _followers(population, by, person, other, at)
@@ -69,7 +69,7 @@ def write(folder: Path, posts: Posts, population: Population, rng: np.random.Gen
             "kind": columns.pick(KINDS, kind),
             "at": columns.times(at),
             "actor_followers": columns.values(followers, null=rng.random(len(account)) < 0.1),
-            "text": _texts(posts, account, post, by, kind, trust, rng),
+            "text": _texts(posts, account, post, by=by, kind=kind, trust=trust, rng=rng),
         },
     )
     return len(account)
@@ -78,7 +78,7 @@ def write(folder: Path, posts: Posts, population: Population, rng: np.random.Gen
 def _who(population: Population, account: Array, rng: np.random.Generator) -> Array:
     """Draw what sort of actor each interaction comes from; trust makes people come back."""
     trust = population.of_owner("trust")
-    peer = 0.05 + 0.0 * trust
+    peer = np.full(len(trust), 0.05)
     pod = np.where(population.pod >= 0, 0.35, 0.0)
     bought = np.where(population.buys_likes, 0.30, 0.25 * population.fake_share)
     loyal = special.expit(-0.7 + 0.7 * trust + rng.normal(0, 0.4, len(trust)))
@@ -183,7 +183,7 @@ def _post_ids(post: Array) -> Any:
 
 
 def _texts(
-    posts: Posts, account: Array, post: Array, by: Array, kind: Array, trust: Array, rng: np.random.Generator
+    posts: Posts, account: Array, post: Array, *, by: Array, kind: Array, trust: Array, rng: np.random.Generator
 ) -> Any:
     """Return words of one's own or a phrase that fits any picture; null where nothing was said."""
     n = len(account)

@@ -154,7 +154,14 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
     viral_month = np.where(viral, rng.integers(1, MONTHS - 3, a), -1)
     viral_gain = rng.uniform(0.08, 0.30, a)
     real_path, fake_path = _paths(
-        followers, fake_share, prone[owner], growth, purchases, purchased, viral_month, viral_gain
+        followers=followers,
+        fake_share=fake_share,
+        prone=prone[owner],
+        growth=growth,
+        purchases=purchases,
+        purchased=purchased,
+        viral_month=viral_month,
+        viral_gain=viral_gain,
     )
     return Population(
         trust=rng.standard_normal(n),
@@ -188,6 +195,7 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
 
 
 def _paths(
+    *,
     followers: Array,
     fake_share: Array,
     prone: Array,

@@ -93,6 +93,7 @@ def write(
     population: Population,
     briefs: Briefs,
     activations: Activations,
+    *,
     rng: np.random.Generator,
 ) -> int:
     """Write the table `posts` and return the number of its rows: one per reading of a post."""
@@ -101,7 +102,7 @@ def write(
     hides_likes = rng.random(len(population.owner)) >= SHOWN_LIKES
 
     # One reading after three to six days; some posts are read after one and two days as well.
-    often = np.flatnonzero(rng.random(n) < READ_OFTEN)
+    often = np.flatnonzero((rng.random(n) < READ_OFTEN) & (posts.time < EXPORT - 6 * DAY))
     row = np.concatenate([np.arange(n), often, often])
     age = np.concatenate([rng.uniform(3, 6, n), rng.uniform(0.8, 1.2, len(often)), rng.uniform(1.8, 2.2, len(often))])
     read = np.minimum(posts.time[row] + (age * DAY).astype(np.int64), EXPORT)
@@ -112,7 +113,7 @@ def write(
     platform = population.platform[posts.account[row]]
     table: dict[str, Any] = {
         "post_id": columns.ids("p", row, width=7),
-        "account_id": columns.pick(columns.ids("a", np.arange(len(population.owner)), width=5), posts.account[row]),
+        "account_id": columns.pick(columns.account_ids(len(population.owner)), posts.account[row]),
         "published_at": columns.times(posts.time[row]),
         "observed_at": columns.times(read),
         "sponsor_id": columns.pick(_brands(briefs), posts.sponsor[row], null=posts.sponsor[row] < 0),

@@ -1,4 +1,4 @@
-"""What platforms and suites report about an account from time to time: counters, audience reports, samples of followers."""
+"""What is read from time to time about an account: counters, audience reports, samples of followers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from training.marketplace import columns, published
 from training.marketplace.population import DAY, EXPORT, HISTORY_START, MONTH, Population
-from training.marketplace.vocabulary import BUCKETS, COUNTRIES, FAKE_COUNTRIES, LANGUAGE_OF, LANGUAGES
+from training.marketplace.vocabulary import BUCKETS, FAKE_COUNTRIES, LANGUAGE_OF, LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def write_stats(folder: Path, posts: Posts, population: Population, rng: np.rand
         folder,
         "account_stats",
         {
-            "account_id": columns.pick(columns.ids("a", np.arange(accounts), width=5), account),
+            "account_id": columns.pick(columns.account_ids(accounts), account),
             "observed_at": columns.times(at),
             "followers": columns.values(followers.astype(np.int64)),
             "following": columns.values(
@@ -65,7 +65,7 @@ def write_audiences(folder: Path, population: Population, rng: np.random.Generat
         "country": np.asarray(FAKE_COUNTRIES) / sum(FAKE_COUNTRIES),
         "language": np.bincount(LANGUAGE_OF, weights=FAKE_COUNTRIES, minlength=len(LANGUAGES)) / sum(FAKE_COUNTRIES),
     }
-    parts: list[tuple[Array, Array, Array, Array, Array]] = []
+    parts: list[tuple[Array, ...]] = []
     for report in range(4):
         at = first + int(report * 7 * MONTH)
         real, fake = population.followers_at(shared, at)
@@ -78,18 +78,18 @@ def write_audiences(folder: Path, population: Population, rng: np.random.Generat
             drawn = np.round(drawn / drawn.sum(axis=1, keepdims=True), 4)
             row, bucket = np.nonzero(drawn >= (0.03 if dimension == "interest" else 0.01))
             parts.append((row, np.full(len(row), code), bucket, at[row], drawn[row, bucket]))
-    row, code, bucket, at, share = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort([bucket, code, at, row])
-    row, code, bucket, at, share = row[order], code[order], bucket[order], at[order], share[order]
+    row, codes, bucket, at, share = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort([bucket, codes, at, row])
+    row, codes, bucket, at, share = row[order], codes[order], bucket[order], at[order], share[order]
     base = np.cumsum([0, *(len(b) for b in BUCKETS.values())])
     columns.write(
         folder,
         "audiences",
         {
-            "account_id": columns.pick(columns.ids("a", np.arange(accounts), width=5), shared[row]),
+            "account_id": columns.pick(columns.account_ids(accounts), shared[row]),
             "observed_at": columns.times(at),
-            "dimension": columns.pick(tuple(BUCKETS), code),
-            "bucket": columns.pick([b for buckets in BUCKETS.values() for b in buckets], base[code] + bucket),
+            "dimension": columns.pick(tuple(BUCKETS), codes),
+            "bucket": columns.pick([b for buckets in BUCKETS.values() for b in buckets], base[codes] + bucket),
             "share": columns.values(share),
         },
     )
@@ -120,7 +120,7 @@ def write_followers(folder: Path, population: Population, rng: np.random.Generat
         folder,
         "followers",
         {
-            "account_id": columns.pick(columns.ids("a", np.arange(accounts), width=5), account),
+            "account_id": columns.pick(columns.account_ids(accounts), account),
             "follower_id": columns.ids("f", person, width=7),
             "observed_at": columns.times(at),
             "followers": columns.values(profile["followers"]),

@@ -1,4 +1,4 @@
-"""How an audience responds: from reach to the expected actions of an account for a campaign, given all that is hidden."""
+"""How an audience responds: from reach to expected actions, given all that is hidden."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
+from features.tables import GOALS
 from training.marketplace import published
-from training.marketplace.briefs import GOALS, Briefs
 from training.marketplace.population import DAY, Population, year
 from training.marketplace.vocabulary import ENGAGES, ORDERS, PLATFORMS, VIEWS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from training.marketplace.briefs import Briefs
 
     Array = NDArray[Any]
 
@@ -51,7 +53,7 @@ def log_reach(population: Population, account: Array, real: Array, total: Array,
 
 
 def log_engagement(population: Population, account: Array, real: Array, total: Array, time: Array) -> Array:
-    """Return the log of one post's honest engagement: likes, comments, shares and saves, without pods and bought likes."""
+    """Return the log of what one post gets back honestly, without pods and bought likes."""
     platform = population.platform[account]
     level, elasticity = np.array([published.ENGAGEMENT[name] for name in PLATFORMS]).T
     rate = (
@@ -82,7 +84,7 @@ def season(goal: Array, time: Array) -> tuple[Array, Array]:
 
 
 def fits(population: Population, briefs: Briefs, block: slice) -> tuple[Array, Array]:
-    """Return how well topics and audiences of accounts fit those of campaigns, both from 0 to 1: (campaigns, accounts)."""
+    """Return how well topics and audiences fit, both from 0 to 1: (campaigns, accounts)."""
     wanted = briefs.topics[block] / np.linalg.norm(briefs.topics[block], axis=1, keepdims=True)
     offered = population.topics / np.linalg.norm(population.topics, axis=1, keepdims=True)
     topic = (wanted @ offered.T)[:, population.owner]
