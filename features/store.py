@@ -176,8 +176,10 @@ class Bucket:
     @cached_property
     def language_slice(self) -> IntArray:
         """The (accounts,) code of the audience slice of each account's own language; 0 where it has none."""
-        words = {word: code(f"language{SLICE_SEPARATOR}{word}") for word in self.accounts["language"].dropna().unique()}
-        return self.accounts["language"].map(words).fillna(0).to_numpy(np.int64)
+        words = self.accounts["language"].tolist()
+        slices = {word: code(f"language{SLICE_SEPARATOR}{word}") for word in set(words) if isinstance(word, str)}
+        # Not through a Series, whose nulls would make floats of the codes.
+        return np.array([slices.get(word, 0) for word in words], np.int64)
 
     @cached_property
     def influencer_outcomes(self) -> Events:
