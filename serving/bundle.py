@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from scipy import special
 
 from features.errors import BundleError
-from serving.distribution import ActionDistribution
+from serving.distribution import ActionDistribution, mean_and_size
 from serving.encoding import Encoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SUMS = "SHA256SUMS"
-_JSON, _MEAN, _POSTED, _CANARY = "bundle.json", "mean.txt", "posted.txt", "canary.parquet"
+_JSON, _ACTIONS, _POSTED, _CANARY = "bundle.json", "actions.txt", "posted.txt", "canary.parquet"
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
@@ -52,17 +52,16 @@ class _Record(BaseModel):
 
 
 class GoalShape(_Record):
-    """How the distribution of one goal follows from the booster's raw score f.
+    """How the distribution of one goal follows from the booster's two raw scores f and h.
 
-    Given posted: mean = scale * exp(shift + slope * f), size = exp(log_size + size_slope * (shift + slope * f)).
-    The other three are explained at `ActionDistribution`.
+    Given posted: mean = exp(log_mean + slope * f), size = exp(log_size + size_slope * h). Intercept, stretch and
+    correction are explained at `ActionDistribution`.
     """
 
-    scale: float = Field(gt=0, allow_inf_nan=False)
-    shift: FiniteFloat = 0.0
-    slope: FiniteFloat = 1.0
-    log_size: FiniteFloat = 0.0
-    size_slope: FiniteFloat = 0.0
+    log_mean: FiniteFloat
+    slope: FiniteFloat
+    log_size: FiniteFloat
+    size_slope: FiniteFloat
     intercept: FiniteFloat = 0.0
     stretch: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     correction: float = Field(default=1.0, gt=0, allow_inf_nan=False)
@@ -109,26 +108,20 @@ class Spec(_Record):
     environment: dict[str, str] = Field(default_factory=_environment)
 
     def distribution(
-        self, goals: NDArray[np.object_], mean_score: NDArray[np.float64], posted_score: NDArray[np.float64]
+        self, goals: NDArray[np.object_], score: NDArray[np.float64], posted_score: NDArray[np.float64]
     ) -> ActionDistribution:
-        """Return the calibrated distribution for raw scores of the boosters, each of shape (n,)."""
-        known = list(self.goals)
-        shapes = np.array(
-            [list(shape.model_dump().values()) for shape in (*self.goals.values(), self.pool)], dtype=np.float64
+        """Return the calibrated distribution for raw scores of the boosters, of shapes (n, 2) and (n,)."""
+        shapes = np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
+        row = pd.Index([*self.goals, None], dtype=object).get_indexer(goals)
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction = shapes[row].T
+        mean, size = mean_and_size(
+            np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
         )
-        row = pd.Index([*known, None], dtype=object).get_indexer(goals)
-        scale, shift, slope, log_size, size_slope, intercept, stretch, correction = shapes[row].T
-        relative = shift + slope * mean_score
         posted = np.ones(len(goals))
         if self.posted is not None:
             posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
         return ActionDistribution(
-            posted=posted,
-            mean=scale * np.exp(relative),
-            size=np.exp(np.clip(log_size + size_slope * relative, -5.0, 9.0)),
-            intercept=intercept,
-            slope=stretch,
-            correction=correction,
+            posted=posted, mean=mean, size=size, intercept=intercept, slope=stretch, correction=correction
         )
 
 
@@ -138,8 +131,8 @@ class Bundle:
     Parameters
     ----------
     spec : Spec
-    mean : str
-        LightGBM text of the booster for the log of the mean, relative to the goal's scale.
+    actions : str
+        LightGBM text of the booster for log mean and log size of the actions given posted.
     posted : str or None
         LightGBM text of the booster for the logit of being posted.
     examples : DataFrame
@@ -149,13 +142,13 @@ class Bundle:
     """
 
     def __init__(
-        self, spec: Spec, *, mean: str, posted: str | None, examples: pd.DataFrame, n_threads: int = 1
+        self, spec: Spec, *, actions: str, posted: str | None, examples: pd.DataFrame, n_threads: int = 1
     ) -> None:
         self.spec = spec
         self.examples = examples
         self.n_threads = n_threads
-        self._texts = {_MEAN: mean} if posted is None else {_MEAN: mean, _POSTED: posted}
-        self._mean = _booster(mean, len(self.features), name=_MEAN)
+        self._texts = {_ACTIONS: actions} if posted is None else {_ACTIONS: actions, _POSTED: posted}
+        self._actions = _booster(actions, len(self.features), name=_ACTIONS)
         self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
 
     @property
@@ -173,7 +166,7 @@ class Bundle:
         metadata = Metadata(**{**self.metadata.model_dump(), **facts})
         return Bundle(
             self.spec.model_copy(update={"metadata": metadata}),
-            mean=self._texts[_MEAN],
+            actions=self._texts[_ACTIONS],
             posted=self._texts.get(_POSTED),
             examples=self.examples,
             n_threads=self.n_threads,
@@ -188,9 +181,9 @@ class Bundle:
             Where `X` lacks a feature; further columns are ignored.
         """
         matrix = self.spec.encoding.matrix(X)
-        mean = self._score(self._mean, matrix)
+        score = self._score(self._actions, matrix).reshape(-1, 2)
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
-        return self.spec.distribution(X["goal"].to_numpy(dtype=object), mean, posted)
+        return self.spec.distribution(X["goal"].to_numpy(dtype=object), score, posted)
 
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
@@ -218,10 +211,11 @@ class Bundle:
             Index of `X`; one column per feature and `baseline`. A row sums to `log(distribution(X).mean)`.
         """
         matrix = self.spec.encoding.matrix(X)
-        parts = self._mean.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
+        parts = self._actions.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
+        parts = parts[:, : len(self.features) + 1]  # of the mean; the other half is of the size
         shapes = [self.spec.goals.get(goal, self.spec.pool) for goal in X["goal"]]
         parts = parts * np.array([shape.slope for shape in shapes]).reshape(-1, 1)
-        parts[:, -1] += [np.log(shape.scale) + shape.shift for shape in shapes]
+        parts[:, -1] += [shape.log_mean for shape in shapes]
         return pd.DataFrame(parts, index=X.index, columns=[*self.features, "baseline"])
 
     def save(self, folder: str | Path) -> Path:
@@ -274,7 +268,7 @@ class Bundle:
         answers = [name for name in canary.columns if name.startswith("answer:")]
         bundle = cls(
             spec,
-            mean=files[_MEAN].decode(),
+            actions=files[_ACTIONS].decode(),
             posted=files[_POSTED].decode() if _POSTED in files else None,
             examples=canary.drop(columns=answers),
             n_threads=n_threads,
@@ -329,7 +323,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError):
         raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
-    needed = {_JSON, _MEAN, _CANARY}
+    needed = {_JSON, _ACTIONS, _CANARY}
     if not needed <= set(sums) <= needed | {_POSTED}:
         raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
     files = {}

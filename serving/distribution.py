@@ -16,6 +16,11 @@ _DECIMALS = 12  # likelihoods are rounded here: below lie only the rounding erro
 _LARGEST = 2.0**53  # whole numbers are exact in float64 up to here
 
 
+def mean_and_size(score: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and size from their logs, shape (n, 2), within what float64 can work with."""
+    return np.exp(np.clip(score[:, 0], -20.0, 35.0)), np.exp(np.clip(score[:, 1], -5.0, 9.0))
+
+
 @dataclass(frozen=True)
 class ActionDistribution:
     """How many target actions each of n pairs of campaign and account may bring.
