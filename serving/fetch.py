@@ -1,0 +1,103 @@
+"""From the name of a model to a bundle folder on this machine: a folder, or a version in an MLflow registry."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import BundleError, SettingError, TrackingError
+from serving.settings import home, mlflow_at, tracking_uri, without_password
+
+_MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+# How MLflow calls what is not there; the second is its answer to an alias that no version has.
+_NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+
+
+@dataclass(frozen=True)
+class Located:
+    """A bundle folder, and the registry's name of it, such as `impel/3`, where it came from there."""
+
+    folder: Path
+    version: str | None
+
+
+def locate(uri: str | Path, *, tracking: str | None = None) -> Located:
+    """Return where the bundle lies, after bringing it here from the registry where need be.
+
+    A version never changes, so it is brought here once and then found in `IMPEL_HOME/models`, with or without the
+    server.
+
+    Parameters
+    ----------
+    uri : str or Path
+        A bundle folder, `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+    tracking : str, optional
+        The MLflow tracking URI; see `serving.settings.tracking_uri`.
+
+    Raises
+    ------
+    SettingError
+        Where a URI begins with `models:` and goes on otherwise.
+    TrackingError
+        Where the registry cannot be reached or lacks the model.
+    BundleError
+        Where there is no such folder, or the version holds no bundle.
+    """
+    text = str(uri)
+    if not text.startswith("models:"):
+        folder = Path(uri)
+        if not folder.is_dir():
+            raise BundleError(
+                f"There is no bundle folder {text!r}; give a folder or a registry name such as models:/impel@champion."
+            )
+        return Located(folder, None)
+    match = _MODEL.fullmatch(text)
+    if match is None:
+        raise SettingError(f"{text!r} names no model; write models:/impel@champion or models:/impel/3.")
+    place = tracking_uri(tracking)
+    name, version = match["name"], match["version"] or _version(match["name"], match["alias"], place)
+    origin = hashlib.sha256(place.encode()).hexdigest()[:12]
+    folder = home() / "models" / origin / name / version
+    if not folder.is_dir():
+        _bring(name, version, place, folder)
+    return Located(folder, f"{name}/{version}")
+
+
+def _version(name: str, alias: str, tracking: str) -> str:
+    with mlflow_at(tracking) as mlflow:
+        try:
+            return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+        except mlflow.MlflowException as error:
+            raise _not_there(error, f"{name}@{alias}", tracking) from None
+
+
+def _bring(name: str, version: str, tracking: str, folder: Path) -> None:
+    """Copy a version's bundle to a folder, all or nothing."""
+    with mlflow_at(tracking) as mlflow, tempfile.TemporaryDirectory(prefix="impel-") as draft:
+        try:
+            found = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=draft)
+        except mlflow.MlflowException as error:
+            raise _not_there(error, f"{name}/{version}", tracking) from None
+        bundles = sorted(Path(found).glob("artifacts/*/bundle.json"))
+        if len(bundles) != 1:
+            raise BundleError(f"models:/{name}/{version} in {without_password(tracking)} holds no Impel bundle.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+        shutil.copytree(bundles[0].parent, beside, dirs_exist_ok=True)
+        try:
+            beside.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(beside)
+
+
+def _not_there(error: Exception, model: str, tracking: str) -> Exception:
+    """Return the user's error for a model that the registry lacks, and any other error as it is."""
+    if getattr(error, "error_code", None) in _NOT_THERE:
+        return TrackingError(
+            f"There is no model {model} in {without_password(tracking)}; `impel models` lists those there are."
+        )
+    return error

@@ -1,0 +1,166 @@
+"""Start the service: in the foreground for `impel serve`, or as a process of its own that is stopped again.
+
+One process with one worker, because that did as well as any mix on two cores; more of them are replicas, or
+`bentoml serve serving.service:ImpelService`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from features.errors import ImpelError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READY = "Impel is ready at "
+_START_SECONDS = 600
+_STOP_SECONDS = 15
+_VARIABLES = {
+    "data": "IMPEL_DATA",
+    "model": "IMPEL_MODEL",
+    "as_of": "IMPEL_AS_OF",
+    "store": "IMPEL_STORE",
+    "tracking_uri": "IMPEL_TRACKING_URI",
+}
+
+
+def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path | None) -> None:
+    """Serve until interrupted; says on stderr where, once it is ready.
+
+    Parameters
+    ----------
+    host, port
+        Where to listen; port 0 takes any free one.
+    **settings
+        data, model, as_of, store, tracking_uri: as the environment variables of `serving.service`, which hold where
+        one is not given.
+
+    Raises
+    ------
+    ImpelError
+        Where the port is taken, or the model or the data cannot be used.
+    """
+    os.environ.update(_environment(settings))
+    listening = _listen(host, port)
+    with listening, tempfile.TemporaryDirectory(prefix="impel-serve-") as scratch:
+        # Metrics files of its own: two servers that share them destroy each other's.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = scratch
+        os.environ.setdefault("BENTOML_HOME", scratch)
+        _configure_logging()
+        import uvicorn  # noqa: PLC0415
+
+        from serving import service  # noqa: PLC0415
+
+        service.load()  # now, so that an error is one line and not the log of a server that could not start
+        config = uvicorn.Config(
+            service.ImpelService.to_asgi(),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_SECONDS - 5,
+        )
+        address = "{}:{}".format(f"[{host}]" if ":" in host else host, listening.getsockname()[1])
+
+        class Announcing(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets=sockets)
+                if self.started:
+                    print(f"{READY}http://{address}", file=sys.stderr, flush=True)  # noqa: T201
+
+        try:
+            Announcing(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            return
+
+
+@contextmanager
+def running(*, host: str = "127.0.0.1", port: int = 0, **settings: str | Path | None) -> Iterator[str]:
+    """Serve in a process of its own and yield its address, `http://host:port`, once it is ready; stop it at the end.
+
+    Parameters are those of `launch`.
+
+    Raises
+    ------
+    ImpelError
+        Where the service does not start; the message is its own.
+    """
+    with tempfile.NamedTemporaryFile("w+", prefix="impel-serve-", suffix=".log") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "serving.launch", host, str(port)],
+            env={**os.environ, **_environment(settings)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        try:
+            yield _when_ready(process, Path(log.name))
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _when_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        ended = process.poll() is not None
+        lines = log.read_text(errors="replace").splitlines()
+        for line in lines:
+            if line.startswith(READY):
+                return line.removeprefix(READY)
+        if ended:
+            said = lines[-1].removeprefix("error: ") if lines else f"it ended with code {process.returncode}"
+            raise ImpelError(f"The service did not start: {said}")
+        time.sleep(0.05)
+    raise ImpelError(f"The service was not ready within {_START_SECONDS} seconds; its data may be too large.")
+
+
+def _environment(settings: dict[str, Any]) -> dict[str, str]:
+    for name in settings:
+        if name not in _VARIABLES:
+            raise TypeError(f"unknown setting {name!r}")
+    return {_VARIABLES[name]: str(value) for name, value in settings.items() if value is not None}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingError(f"The service cannot listen on {host}, port {port} ({reason}); choose another.") from None
+    return listening
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+
+    def worth_logging(record: logging.LogRecord) -> bool:
+        # BentoML logs a trace for each request that a caller got wrong; the caller has been told.
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or kind.__name__ not in {"ValidationError", "InvalidArgument"}
+
+    logging.getLogger("bentoml._internal.server.http_app").addFilter(worth_logging)
+
+
+if __name__ == "__main__":
+    try:
+        launch(host=sys.argv[1], port=int(sys.argv[2]))
+    except ImpelError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,91 @@
+"""Where the state of a user's work lies, and MLflow at one URI: imported late, quiet, its errors in one shape."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from features.errors import ImpelError, TrackingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_QUIET = {
+    # A dead server is noticed within seconds, not minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    # Nothing is reported to MLflow's makers.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def home() -> Path:
+    """Return the folder of the user's work: IMPEL_HOME, else `.impel` in the current folder."""
+    return Path(os.environ.get("IMPEL_HOME") or ".impel").absolute()
+
+
+def tracking_uri(given: str | None = None) -> str:
+    """Return the MLflow tracking URI: the one given, else IMPEL_TRACKING_URI, else an SQLite file in `home()`."""
+    return given or os.environ.get("IMPEL_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+
+
+def without_password(uri: str) -> str:
+    """Return a URI fit to be shown or kept: a password in it becomes `***`."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of an SQLite URI, None for any other URI."""
+    parts = urlsplit(uri)
+    return Path(parts.path[1:]).absolute() if parts.scheme == "sqlite" else None
+
+
+@contextmanager
+def mlflow_at(uri: str, *, create: bool = False) -> Iterator[Any]:
+    """Give MLflow with its tracking and registry at a URI, and put its settings back afterwards.
+
+    MLflow takes 200 MiB and some seconds to import, which whoever does not need it should not pay.
+
+    Parameters
+    ----------
+    uri : str
+        Of a tracking server or database.
+    create : bool
+        Whether an SQLite file that is not there is created; otherwise it is an error.
+
+    Raises
+    ------
+    TrackingError
+        In place of any error of MLflow, its database or its HTTP client.
+    """
+    shown = without_password(uri)
+    file = sqlite_file(uri)
+    if file is not None and not create and not file.is_file():
+        raise TrackingError(f"There is no registry at {shown} yet; train a model first (impel train DATA).")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: PLC0415
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    try:
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        yield mlflow
+    except ImpelError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise TrackingError(f"{shown} cannot be used ({reason}).") from error
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
