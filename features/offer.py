@@ -17,7 +17,7 @@ def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     briefs, campaign = known.briefs, known.campaign
     starts = briefs.starts_at
-    year = 2 * np.pi * (starts.dt.dayofyear.to_numpy(np.float64) / 365.25)
+    year = 2 * np.pi * (starts.dt.day_of_year.to_numpy(np.float64) / 365.25)
     hour = 2 * np.pi * (starts.dt.hour + starts.dt.minute / 60).to_numpy(np.float64) / 24
     lead = (starts.to_numpy("datetime64[us]").astype(np.int64)[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
