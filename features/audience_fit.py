@@ -34,7 +34,7 @@ def features(known: Known) -> Features:
         "audience_divergence": _mean_known(divergences),
         "effective_audience_log": np.log1p(known.followers * (1 - np.nan_to_num(known.suspicious_share)) * joint),
         "own_language_share": _own_language(known),
-        "topic_share_180d": np.where(has_topics, posts.share(on_topic), np.nan),
+        "topic_share_180d": np.where(has_topics, posts.share(on_topic, posts.flags("topics_known")), np.nan),
         "topic_engagement_ratio_180d": divide(posts.mean(engagements, on_topic), posts.mean(engagements)),
         "brand_posts_180d": posts.count(branded),
     }
@@ -65,7 +65,9 @@ def _fits(known: Known) -> tuple[FloatArray, FloatArray]:
         matched = mine & both
         overlap = np.nan_to_num(audience.sum(np.minimum(share, np.nan_to_num(wanted)), matched))
         middle = (share + np.nan_to_num(wanted)) / 2
-        shared = share * log_positive(divide(share, middle)) + wanted * log_positive(divide(wanted, middle))
+        # A share of 0 adds nothing of its own: 0 log 0 is 0.
+        shared = np.nan_to_num(share * log_positive(divide(share, middle)))
+        shared += np.nan_to_num(wanted * log_positive(divide(wanted, middle)))
         # A slice that only one side has lies ln 2 from the middle, for all of its share.
         alone = (reported - np.nan_to_num(audience.sum(share, matched))) + (
             total[known.campaign] - np.nan_to_num(audience.sum(wanted, matched))
