@@ -38,7 +38,7 @@ SLICE_SEPARATOR = "\x1f"
 """Stands between an audience dimension and its bucket where both make one word."""
 POST_LAG = 3 * DAY
 """A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
-LAYOUT = 1
+LAYOUT = 2
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 ROWS_PER_BUCKET = 4_000_000
 PAIR_MEMORY = 90 * DAY
@@ -63,9 +63,11 @@ _EVENTS = {
     "posts": """
         SELECT bucket, owner, epoch_us(published_at) AS at, hash(post_id) AS post,
                coalesce(epoch_us(observed_at), epoch_us(published_at) + {post_lag}) AS known_at,
+               observed_at IS NOT NULL AS dated,
                hash(sponsor_id) AS sponsor, sponsor_id IS NOT NULL AS sponsored,
                views::DOUBLE AS views, likes::DOUBLE AS likes, comments::DOUBLE AS comments, shares::DOUBLE AS shares,
                saves::DOUBLE AS saves, clicks::DOUBLE AS clicks,
+               topics IS NOT NULL AS topics_known,
                list_transform(list_sort(list_distinct(coalesce(topics, []))), lambda topic: hash(topic)) AS topics
         FROM posts JOIN account_rows USING (account_id)
         ORDER BY ALL
@@ -82,7 +84,7 @@ _EVENTS = {
         SELECT bucket, owner, epoch_us(known.at) AS at, hash(actor_id) AS actor,
                list_position({kinds}, kind) - 1 AS kind, actor_followers::DOUBLE AS actor_followers,
                CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply') THEN plain::DOUBLE END AS generic,
-               coalesce(epoch_us(known.at) - epoch_us(given_at) <= {pair_memory}, false) AS reciprocal
+               coalesce(epoch_us(known.at) - epoch_us(given_at) < {pair_memory}, false) AS reciprocal
         FROM known JOIN account_rows USING (account_id)
         ASOF LEFT JOIN given ON giver = account_id AND receiver = actor_id AND given_at <= known.at
         WHERE actor_id <> account_id
@@ -292,13 +294,15 @@ class EventStore:
         owner = np.repeat(np.arange(len(accounts)), np.diff(posts.offsets))
         events["posts"] = posts.having(
             superseded_at=_superseded(
-                posts, np.asarray(posts["post"], np.int64), np.asarray(posts["known_at"], np.int64)
+                posts, np.asarray(posts["post"], np.int64), np.asarray(posts["known_at"], np.int64), one_row=True
             ),
             # Where the account's counters as of the post's own time lie, looked up once instead of at every request.
             stats_position=stats.position(owner, posts.at) - 1,
         )
         events["audiences"] = audiences.having(
-            superseded_at=_superseded(audiences, np.asarray(audiences["dimension"], np.int64), audiences.at)
+            superseded_at=_superseded(
+                audiences, np.asarray(audiences["dimension"], np.int64), audiences.at, one_row=False
+            )
         )
         return Bucket(accounts, events)
 
@@ -422,17 +426,20 @@ def _numbers(values: pa.Array) -> Any:
     return plain.view(np.int64) if plain.dtype == np.uint64 else plain
 
 
-def _superseded(events: Events, thing: IntArray, known_at: IntArray) -> IntArray:
-    """Say when the next reading of the same thing of the same owner became known, so that none is read twice."""
+def _superseded(events: Events, thing: IntArray, known_at: IntArray, *, one_row: bool) -> IntArray:
+    """Say when the next reading of the same thing of the same owner became known, so that none is read twice.
+
+    A reading is one row, or all rows of one moment (the slices of an audience report).
+    """
     owner = np.repeat(np.arange(len(events.offsets) - 1), np.diff(events.offsets))
     order = np.lexsort((known_at, thing, owner))
     keys = (owner[order], thing[order], known_at[order])
     result = np.full(len(owner), NEVER)
     if not len(owner):
         return result
-    # Rows of one moment (all slices of an audience report) are one reading; each looks to the reading after it.
+    # Each row looks to the reading after its own; of two rows of a post with one moment the second is the reading.
     new_thing = np.any([np.diff(key, prepend=key[0]) != 0 for key in keys[:2]], axis=0)
-    new_reading = new_thing | (np.diff(keys[2], prepend=keys[2][0]) != 0)
+    new_reading = new_thing | (np.diff(keys[2], prepend=keys[2][0]) != 0) | one_row
     new_reading[0] = True
     starts = np.flatnonzero(new_reading)
     following = np.append(np.where(new_thing[starts[1:]], NEVER, keys[2][starts[1:]]), NEVER)
