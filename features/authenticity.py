@@ -29,7 +29,7 @@ def features(known: Known) -> Features:
     month_ago = known.stats.as_of("followers", known.decided_at - 30 * DAY)
     reactions = known.interactions
     traded = reactions.flags("reciprocal")
-    rate = known.posts.median(known.engagement_rate, known.posts.age_days <= 90)
+    rate = known.posts.median(known.engagement_rate, known.posts.age_days < 90)
     return {
         "suspicious_follower_share": known.suspicious_share,
         "follower_sample_log_size": np.log1p(known.follower_sample.count()),

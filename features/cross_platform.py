@@ -22,12 +22,12 @@ def features(known: Known) -> Features:
     accounts = np.bincount(pair[measured], minlength=len(known))
     posts = known.posts_of(account, moment)
     engagements = sum_measured(posts.numbers("likes"), posts.numbers("comments"))
-    season = (posts.age_days <= 90) & ~np.isnan(engagements)
+    season = (posts.age_days < 90) & ~np.isnan(engagements)
     of_accounts = posts.sum(engagements, season)
     active = ~np.isnan(of_accounts)
     reached = np.bincount(pair[active], of_accounts[active], minlength=len(known))
     has_accounts = np.where(accounts > 0, 1.0, np.nan)
-    own = known.posts.sum(known.engagements, known.posts.age_days <= 90)
+    own = known.posts.sum(known.engagements, known.posts.age_days < 90)
     return {
         "influencer_accounts": accounts * has_accounts,
         "influencer_followers_log": np.log1p(total * has_accounts),

@@ -18,7 +18,7 @@ NEWEST_POSTS = 20
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     posts, rate = known.posts, known.engagement_rate
-    month, season = posts.age_days <= 30, posts.age_days <= 90
+    month, season = posts.age_days < 30, posts.age_days < 90
     newest = posts.newest_first() < NEWEST_POSTS
     sponsored = posts.flags("sponsored")
     likes, comments = posts.numbers("likes"), posts.numbers("comments")

@@ -191,7 +191,7 @@ def _inputs(bucket: Bucket, moment: int) -> tuple[pd.DataFrame, IntArray]:
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), moment))
     posts, reactions = known.posts, known.interactions
-    season = posts.age_days <= 90
+    season = posts.age_days < 90
     given = History(bucket.events["given"], account, known.decided_at).size()
     points = np.where(reactions.numbers("actor_followers") > 10_000, 50.0, 10.0)
     endorsements = known.history("interactions").window(days=ENDORSEMENT_DAYS)
