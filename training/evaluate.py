@@ -53,10 +53,14 @@ class Pool:
         self.campaign: IntArray = codes.astype(np.int64)
         self.sizes = np.bincount(self.campaign, minlength=len(names))
         self.bootstrap = CampaignBootstrap(self.campaign, resamples=resamples, seed=seed)
-        self.scores = {name: self.array(f"score_{name}") for name in POLICIES if f"score_{name}" in rows}
-        self.scores = {name: score for name, score in self.scores.items() if np.isfinite(score).any()}
-        stated = (*POLICIES, BASE_RATE)
-        self.likelihoods = {name: self.array(f"likelihood_{name}") for name in stated if f"likelihood_{name}" in rows}
+        scores = {name: self.array(f"score_{name}") for name in POLICIES if f"score_{name}" in rows}
+        self.scores = {name: score for name, score in scores.items() if np.isfinite(score).any()}
+        # A likelihood made of a score that nobody has is a base rate under another name.
+        self.likelihoods = {
+            name: self.array(f"likelihood_{name}")
+            for name in (*self.scores, BASE_RATE)
+            if f"likelihood_{name}" in rows and rows[f"likelihood_{name}"].notna().all()
+        }
         self.order = {
             name: hire_order(self.rows, self.campaign, score, seed=seed) for name, score in self.scores.items()
         }
@@ -78,7 +82,7 @@ def likelihood_figures(pool: Pool, *, bins: int = 10) -> dict[str, dict[str, Any
     model = _losses(boot, outcome, pool.likelihoods[MODEL])
     figures: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys([*pool.scores, *pool.likelihoods]):
-        if name == MODEL_LIKELIHOOD:  # the same likelihoods, used for another order
+        if name == MODEL_LIKELIHOOD:  # the model's likelihoods, used for another order
             continue
         found: dict[str, Any] = {}
         if name in pool.likelihoods:
@@ -124,20 +128,36 @@ def top_figures(pool: Pool, *, tops: Sequence[int] = TOP) -> list[dict[str, Any]
 
 
 def gain_curves(pool: Pool) -> dict[str, Any]:
-    """Return for each policy the mean share of a campaign's actions that its first hires bring, by the share hired.
+    """Return for each policy the mean share of a campaign's actions that its first hires bring.
 
-    Campaigns with one row, or without any actions, have no curve.
+    Two curves: `by_hires` over the share of the accounts hired, `by_fees` over the share of the fees paid, the latter
+    of campaigns whose every fee is known. Campaigns with one row, or without any actions, have no curve.
     """
-    several = pool.sizes[pool.campaign] > 1
-    if not several.any():
-        return {"campaigns": 0, "hired_share": list(GAIN_SHARES), "policies": {}}
-    campaign, actions = pd.factorize(pool.campaign[several])[0], pool.array("actions")[several]
-    curves = {
-        name: metrics.gains(campaign, order[several], actions, shares=GAIN_SHARES) for name, order in pool.order.items()
+    actions, fee = pool.array("actions"), pool.array("fee")
+    brought = metrics.per_campaign(pool.campaign, actions) > 0
+    several = brought & (pool.sizes > 1)
+    paid = several & (metrics.per_campaign(pool.campaign, fee) > 0)
+    return {
+        "share": list(GAIN_SHARES),
+        "by_hires": _gains(pool, several, actions, np.ones(len(actions))),
+        "by_fees": _gains(pool, paid, actions, fee),
     }
-    brought = np.bincount(campaign, actions) > 0
-    means = {name: curve[brought].mean(axis=0).tolist() if brought.any() else [] for name, curve in curves.items()}
-    return {"campaigns": int(brought.sum()), "hired_share": list(GAIN_SHARES), "policies": means}
+
+
+def _gains(pool: Pool, campaigns: npt.NDArray[np.bool_], actions: FloatArray, cost: FloatArray) -> dict[str, Any]:
+    if not campaigns.any():
+        return {"campaigns": 0, "policies": {}}
+    chosen = campaigns[pool.campaign]
+    campaign = pd.factorize(pool.campaign[chosen])[0].astype(np.int64)
+    return {
+        "campaigns": int(campaigns.sum()),
+        "policies": {
+            name: metrics.gains(campaign, order[chosen], actions[chosen], cost[chosen], shares=GAIN_SHARES)
+            .mean(axis=0)
+            .tolist()
+            for name, order in pool.order.items()
+        },
+    }
 
 
 def slice_figures(pool: Pool, *, columns: Mapping[str, str], bins: int = 10) -> list[dict[str, Any]]:
@@ -225,6 +245,11 @@ def _top(pool: Pool, k: int) -> dict[str, Any]:
             figures |= {"fees": money(fee, whole_net), "net_value": money(value - fee, whole_net)}
         estimates[name] = figures
         by_goal[name] = {str(one): float(actions[(order < k) & (goal == one)].sum()) for one in sorted(set(goal))}
+    if ORACLE in estimates:
+        best = "net_value" if "net_value" in estimates[ORACLE] else "actions_share"
+        for figures in estimates.values():
+            figures["regret"] = difference(estimates[ORACLE][best], figures[best])
+            figures["regret_share"] = ratio(figures["regret"], estimates[ORACLE][best])
     return {
         "k": k,
         "campaigns": boot.campaigns,

@@ -159,15 +159,29 @@ def captured_share(campaign: IntArray, rank: IntArray, amount: FloatArray, *, k:
     return _ratio(captured(campaign, rank, amount, k=k), per_campaign(campaign, amount))
 
 
-def gains(campaign: IntArray, rank: IntArray, amount: FloatArray, *, shares: Sequence[float]) -> FloatArray:
-    """Return the share of each campaign's amount that its first rows bring, by share of rows (n_campaigns, n_shares).
+def gains(
+    campaign: IntArray, rank: IntArray, amount: FloatArray, cost: FloatArray, *, shares: Sequence[float]
+) -> FloatArray:
+    """Return the share of each campaign's amount that a share of its cost buys (n_campaigns, n_shares).
 
-    Where a share ends within a row, that row counts in part. NaN where a campaign has no amount at all.
+    Rows are bought in the order of their rank; where the share ends within a row, that row counts in part. A cost of
+    1 each makes it the share of the rows. NaN where a campaign has no amount or no cost at all.
     """
-    size = np.bincount(campaign)[campaign]
-    whole = per_campaign(campaign, amount)
-    part = (np.clip(share * size - rank, 0.0, 1.0) for share in shares)
-    return np.column_stack([_ratio(per_campaign(campaign, amount * taken), whole) for taken in part])
+    order = np.lexsort((rank, campaign))
+    owner, gain, price = campaign[order], amount[order], cost[order]
+    whole, budget = per_campaign(campaign, amount), per_campaign(campaign, cost)
+    spent = np.cumsum(price)
+    first = np.searchsorted(owner, np.arange(len(budget)))
+    before = spent - price - (spent - price)[first][owner]
+    found = []
+    for share in shares:
+        left = share * budget[owner] - before
+        # What costs nothing is taken as soon as its turn comes.
+        taken = np.where(
+            price > 0, np.clip(left / np.where(price > 0, price, 1.0), 0.0, 1.0), (left >= -1e-9 * budget[owner]) * 1.0
+        )
+        found.append(np.where(budget > 0, _ratio(per_campaign(owner, gain * taken), whole), np.nan))
+    return np.column_stack(found)
 
 
 def interval_coverage(actual: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:

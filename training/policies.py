@@ -7,17 +7,14 @@ available, never replaced.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from training.metrics import FloatArray, IntArray, places
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from training.metrics import FloatArray, IntArray, per_campaign, places
 
 
 @dataclass(frozen=True)
@@ -84,21 +81,18 @@ def simple_scores(pairs: pd.DataFrame, X: pd.DataFrame, *, seed: int) -> dict[st
     return scores | {RANDOM: keys(pairs, salt=f"random{seed}").astype(np.float64)}
 
 
-def net_or_likely(
-    campaign: IntArray, net_value: FloatArray, likelihood: FloatArray, expected: FloatArray
-) -> FloatArray:
-    """Return the model's score (n,): expected value less fee, or likelihood.
+def by_money(campaign: IntArray, net_value: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Return the score (n,) of who hires for money: the net value, where it is known.
 
-    Campaigns where fee and value are known of everybody go by money, the others by `by_likelihood`.
+    Campaigns in which it is not known of everybody go by the score `otherwise`.
 
     Parameters
     ----------
     campaign : codes 0..n-1
-    net_value : expected_actions * value_per_action - fee, NaN where unknown
-    likelihood, expected : of the model
+    net_value : expected actions * value_per_action - fee, NaN where unknown
     """
-    unknown = np.bincount(campaign, np.isnan(net_value)) > 0
-    return np.where(unknown[campaign], by_likelihood(likelihood, expected), net_value)
+    unknown = per_campaign(campaign, np.isnan(net_value).astype(np.float64)) > 0
+    return np.where(unknown[campaign], otherwise, net_value)
 
 
 def by_likelihood(likelihood: FloatArray, expected: FloatArray) -> FloatArray:
@@ -163,16 +157,21 @@ class OneScore:
         return np.column_stack([standard, unknown, *goals])
 
 
-def availability(scores: Mapping[str, FloatArray]) -> list[dict[str, object]]:
-    """Return for each policy whether the data can feed it, the share of rows it knows, and why where it cannot."""
-    return [_available(policy, scores.get(policy.name)) for policy in POLICIES.values()]
+def availability(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """Return for each policy whether the data can feed it, the share of rows it knows, and why where it cannot.
+
+    Parameters
+    ----------
+    rows : with columns score_<policy>
+    """
+    return [_available(policy, rows.get(f"score_{policy.name}")) for policy in POLICIES.values()]
 
 
-def _available(policy: Policy, score: FloatArray | None) -> dict[str, object]:
-    known = 0.0 if score is None or not len(score) else float(np.isfinite(score).mean())
+def _available(policy: Policy, score: pd.Series | None) -> dict[str, object]:
+    known = 0.0 if score is None else float(score.notna().mean())
     reason = None
     if score is None:
-        reason = "the truth is only known of simulated data"
+        reason = "the truth is known of simulated data only"
     elif not known:
         reason = f"{policy.column} is unknown throughout; it needs {policy.needs}"
     return {"name": policy.name, "label": policy.label, "available": known > 0, "known_share": known, "reason": reason}

@@ -1,0 +1,200 @@
+"""The walk-forward backtest: what the model would have said before each campaign, and what came of it.
+
+Every fold is a block of campaigns. Its model has learnt from the outcomes that were complete before the block's first
+decision; activations decided earlier but still open then are in neither part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.errors import DataError, SettingError
+from serving.predictor import break_even
+from training.bootstrap import COVERAGE
+from training.findings import findings
+from training.fold import INTERVAL, Fold
+from training.policies import MODEL
+from training.splits import walk_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from training.fold import Truth
+    from training.metrics import FloatArray
+    from training.model import ActionModel
+
+    IndexArray = NDArray[np.intp]
+
+COLUMNS = (
+    "campaign_id",
+    "account_id",
+    "decided_at",
+    "fee",
+    "goal",
+    "value_per_action",
+    "actions",
+    "posted",
+    "closed_at",
+)
+_FEWEST_TRAINING_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest found.
+
+    Attributes
+    ----------
+    metrics : dict
+        Every figure, ready for JSON but for NaN; `report.write` says what it means.
+    predictions : DataFrame
+        One row per tested activation: what was known, what every policy said, what came.
+    """
+
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame = field(repr=False)
+
+    @property
+    def reliability(self) -> pd.DataFrame:
+        """Return the model's reliability table: rows, likelihood, observed, low and high per bin."""
+        return pd.DataFrame(self.metrics["reliability"][MODEL])
+
+
+def backtest(
+    X: pd.DataFrame,
+    activations: pd.DataFrame,
+    *,
+    model: ActionModel,
+    folds: int = 5,
+    at_least: int | None = None,
+    truth: Truth | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Backtest:
+    """Judge a model and the usual rules on campaigns that they had not seen.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, features)
+        Point-in-time features, rows as in `activations`.
+    activations : DataFrame of n rows
+        campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
+    model : ActionModel
+        Cloned and fitted anew for every fold.
+    folds : int
+        Blocks of campaigns; fewer are used where there are few outcomes.
+    at_least : int, optional
+        How many actions count as reached; left out, the break-even of each activation, else 1.
+    truth : Truth, optional
+        Of simulated data: then all candidates are judged too, not only those who were hired.
+    metadata : mapping, optional
+        Facts for the report; `families_without` names the feature families that the data could not feed.
+    seed : int
+        Of resamples, ties and the policy that hires by chance.
+    progress : callable, optional
+        Is told one line per step.
+
+    Raises
+    ------
+    DataError
+        Where X and activations do not fit together or are too few to be split by time.
+    SettingError
+        Where `at_least` is below 1, or given beside `truth`, which knows the break-even only.
+    """
+    _check(X, activations, at_least=at_least, truth=truth)
+    tell = progress or (lambda _: None)
+    X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
+    rows["at_least"] = _at_least(rows) if at_least is None else float(at_least)
+    rows["influencer"] = _knowledge(rows)
+    rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
+    rows["value"] = rows["actions"] * rows["value_per_action"]
+    windows, tested, judged = [], [], []
+    splits = walk_forward(
+        rows["decided_at"],
+        rows["closed_at"],
+        folds=folds,
+        groups=rows["campaign_id"],
+        min_train=_FEWEST_TRAINING_ROWS,
+    )
+    for number, (train, test) in enumerate(splits, start=1):
+        tell(f"fold {number}: learning from {len(train):,} activations, testing on {len(test):,}")
+        window = _window(rows, train, test, number=number)
+        fold = Fold.fit(model, rows.iloc[train], X.iloc[train], seed=seed)
+        hired = fold.hired(rows.iloc[test], X.iloc[test]).assign(fold=number)
+        if truth is not None:
+            candidates = fold.candidates(hired, truth, progress=tell)
+            hired = candidates.hired
+            judged.append(candidates.everyone)
+            window["campaigns_without_truth"] = candidates.too_early
+        windows.append(window)
+        tested.append(hired)
+    if not tested:
+        raise DataError(
+            f"{len(rows)} activations are too few for a walk-forward backtest: at least {_FEWEST_TRAINING_ROWS} "
+            "must have closed before the first campaign that is tested; bring more outcomes"
+        )
+    tell("measuring")
+    predictions = pd.concat(tested).sort_index()
+    settings = {"folds": folds, "at_least": at_least, "seed": seed, "confidence": COVERAGE, "interval": INTERVAL}
+    found = findings(
+        rows,
+        predictions,
+        pd.concat(judged, ignore_index=True) if judged else None,
+        windows=windows,
+        settings=settings,
+        metadata=dict(metadata or {}),
+    )
+    return Backtest(found, predictions.reset_index(drop=True))
+
+
+def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, truth: Truth | None) -> None:
+    if len(X) != len(activations):
+        raise DataError(f"X has {len(X)} rows, activations {len(activations)}; build the features of these activations")
+    lacking = [name for name in COLUMNS if name not in activations.columns]
+    if lacking:
+        raise DataError(f"activations lack the column {lacking[0]!r}; pass EventStore.activations()")
+    if at_least is not None and at_least < 1:
+        raise SettingError(f"at_least must be 1 or more actions, got {at_least!r}")
+    if at_least is not None and truth is not None:
+        raise SettingError(f"at_least={at_least!r} cannot be judged against the truth, which knows the break-even only")
+
+
+def _at_least(activations: pd.DataFrame) -> FloatArray:
+    """Return the break-even, and 1 where it is unknown (n,)."""
+    fee, value = (activations[name].to_numpy(dtype=np.float64) for name in ("fee", "value_per_action"))
+    found = break_even(fee, value)
+    return np.where(np.isnan(found), 1.0, found)
+
+
+def _knowledge(activations: pd.DataFrame) -> pd.Series:
+    """Return "known" where the account had a complete outcome when it was decided upon, else "new"."""
+    first = activations.groupby("account_id")["closed_at"].transform("min")
+    return pd.Series(np.where(first <= activations["decided_at"], "known", "new"), index=activations.index)
+
+
+def _window(rows: pd.DataFrame, train: IndexArray, test: IndexArray, *, number: int) -> dict[str, Any]:
+    """Return what a fold was trained and tested on, and how many outcomes were still open."""
+    start = rows["decided_at"].iloc[test].min()
+    decided = int((rows["decided_at"].iloc[np.setdiff1d(np.arange(len(rows)), test)] < start).sum())
+    return {
+        "fold": number,
+        "train_rows": len(train),
+        "train_from": _day(rows["decided_at"].iloc[train].min()),
+        "train_until": _day(rows["closed_at"].iloc[train].max()),
+        "embargoed": decided - len(train),
+        "test_rows": len(test),
+        "test_campaigns": int(rows["campaign_id"].iloc[test].nunique()),
+        "test_from": _day(start),
+        "test_to": _day(rows["decided_at"].iloc[test].max()),
+    }
+
+
+def _day(moment: pd.Timestamp) -> str:
+    return str(moment.isoformat(timespec="minutes"))

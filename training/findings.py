@@ -1,0 +1,143 @@
+"""Everything that a backtest found, as one dictionary: figures, what they rest on, and what to be careful about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import evaluate, metrics
+from training.bootstrap import FEWEST_CAMPAIGNS
+from training.policies import availability
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+SLICES = {"goal": "goal", "platform": "platform", "tier": "size", "influencer": "track record"}
+_TOP_OF_CANDIDATES = (5, 10, 20, 50, 100)
+_FEW_ROWS, _FEW_OUTCOMES, _FEW_ACCOUNTS = 500, 50, 30
+
+
+def findings(
+    activations: pd.DataFrame,
+    predictions: pd.DataFrame,
+    candidates: pd.DataFrame | None,
+    *,
+    windows: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the metrics of a backtest.
+
+    Parameters
+    ----------
+    activations : all of them, with at_least
+    predictions : those that were tested, as `Fold.hired` returns them
+    candidates : all candidates with true outcomes, as `evaluate` takes them; None where the truth is not known
+    windows, settings, metadata : of the folds, the call and the data
+    """
+    seed = int(settings["seed"])
+    pool = evaluate.Pool(predictions, seed=seed)
+    found: dict[str, Any] = {
+        "data": _data(activations, predictions),
+        "settings": dict(settings),
+        "metadata": dict(metadata),
+        "folds": [dict(window) for window in windows],
+        "policies": availability(predictions),
+        "likelihood": evaluate.likelihood_figures(pool),
+        "reliability": evaluate.reliability_tables(pool),
+        "forecast": _forecast(pool),
+        "ranking": evaluate.top_figures(pool),
+        "gains": evaluate.gain_curves(pool),
+        "slices": evaluate.slice_figures(pool, columns=SLICES),
+        "truth": None if candidates is None else _truth(candidates, seed=seed),
+    }
+    return found | {"warnings": warnings(found)}
+
+
+def warnings(found: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must know before trusting the figures, in plain sentences."""
+    data, said = found["data"], []
+    tested, reached = data["tested"], round(data["reached_share"] * data["tested"])
+    if tested < _FEW_ROWS or min(reached, tested - reached) < _FEW_OUTCOMES:
+        said.append(
+            f"Few outcomes: {tested:,} activations could be tested, of which {reached:,} brought what was asked for. "
+            "The figures are rough; look at their intervals."
+        )
+    if data["accounts"] < _FEW_ACCOUNTS:
+        accounts = "one account" if data["accounts"] == 1 else f"{data['accounts']} accounts"
+        said.append(
+            f"All outcomes come from {accounts}: the figures say how well outcomes of these are foreseen, "
+            "not how well anybody else's would be. The intervals do not cover that."
+        )
+    if data["campaigns"] < FEWEST_CAMPAIGNS:
+        said.append(f"Only {data['campaigns']} campaigns were tested: too few to say how far the figures may be off.")
+    if not data["campaigns_with_several"]:
+        said.append("No tested campaign hired more than one account: whom to hire first could not be judged.")
+    if not data["value_known_share"]:
+        said.append("The value of an action is not known, so nothing is said in money.")
+    elif not data["fee_known_share"]:
+        said.append("Fees are not known, so nothing is said about net value, and break-even is one action.")
+    elif min(data["value_known_share"], data["fee_known_share"]) < 1:
+        said.append(
+            f"Fees are known of {data['fee_known_share']:.0%} of the tested activations and the value of an action of "
+            f"{data['value_known_share']:.0%}: money is summed over the campaigns where both are known."
+        )
+    if without := found["metadata"].get("families_without"):
+        said.append("The data could not feed these families of features: " + ", ".join(map(str, without)) + ".")
+    if len(found["folds"]) < found["settings"]["folds"]:
+        said.append(
+            f"{found['settings']['folds']} folds were asked for, {len(found['folds'])} had enough outcomes before them."
+        )
+    return said
+
+
+def _data(activations: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any]:
+    hired = predictions.groupby("campaign_id").size()
+    support = predictions["support"].value_counts(normalize=True)
+    return {
+        "activations": len(activations),
+        "tested": len(predictions),
+        "campaigns": len(hired),
+        "campaigns_with_several": int((hired > 1).sum()),
+        "hired_median": float(hired.median()),
+        "accounts": int(predictions["account_id"].nunique()),
+        "reached_share": float(predictions["outcome"].mean()),
+        "at_least_one_share": float((predictions["at_least"] == 1).mean()),
+        "fee_known_share": float(predictions["fee"].notna().mean()),
+        "value_known_share": float(predictions["value_per_action"].notna().mean()),
+        "goals": {str(goal): int(rows) for goal, rows in predictions["goal"].value_counts().sort_index().items()},
+        "support": {str(name): float(share) for name, share in support.items()},
+    }
+
+
+def _forecast(pool: evaluate.Pool) -> list[dict[str, Any]]:
+    """Return, by goal, how the expected actions compare with those that came, and how often the interval held them."""
+    actions, expected = pool.array("actions"), pool.array("expected_actions")
+    inside = metrics.interval_coverage(actions, pool.array("actions_low"), pool.array("actions_high"))
+    goal = pool.rows["goal"]
+    parts = {"all": np.ones(len(goal), dtype=bool)} | {
+        str(name): (goal == name).to_numpy() for name in sorted(set(goal))
+    }
+    found = []
+    for name, chosen in parts.items():
+        figures: dict[str, Any] = {"goal": name, "rows": int(chosen.sum())}
+        figures["interval_coverage"] = pool.bootstrap.mean(inside, rows=chosen).to_dict()
+        if name != "all" or len(parts) == 2:  # actions of different goals do not add up
+            figures["expected_to_actual"] = pool.bootstrap.mean(expected, weight=actions, rows=chosen).to_dict()
+        found.append(figures)
+    return found
+
+
+def _truth(candidates: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+    """Return the figures over all candidates, judged by the truth."""
+    pool = evaluate.Pool(candidates, seed=seed)
+    return {
+        "candidates": len(candidates),
+        "campaigns": len(pool.sizes),
+        "likelihood": evaluate.likelihood_figures(pool),
+        "reliability": evaluate.reliability_tables(pool),
+        "ranking": evaluate.top_figures(pool, tops=_TOP_OF_CANDIDATES),
+    }
