@@ -127,7 +127,11 @@ def count_rows(
     The number of rows, and the broken rules with their problems.
     """
     rules = tuple(rules)
-    counts = ["count(*)", *(f"count_if({rule.where})" for rule in rules), *(f"count({sql})" for sql in touch)]
+    counts = [
+        "count(*)",
+        *(f"count(*) FILTER (WHERE {rule.where})" for rule in rules),
+        *(f"count({sql})" for sql in touch),
+    ]
     total, *rest = fetch(connection, f"SELECT {', '.join(counts)} FROM {relation} AS t")[0]
     broken = [(rule, rows) for rule, rows in zip(rules, rest, strict=False) if rows]
     if not broken:

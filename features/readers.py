@@ -23,6 +23,7 @@ from features.tables import CONTRACT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_HEAD = 1 << 16  # bytes in which a header must end
 FORMS = "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, or a mapping of names to DataFrames"
 
 
@@ -71,8 +72,9 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
         return _read_mapping(source)
     if not isinstance(source, str | Path) or not str(source):
         raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(source)):
-        raise DataError(f"Database URLs are not read yet; received {shown(source)}. Give {FORMS}.")
+    url = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(source))
+    if url:  # the rest may hold a password
+        raise DataError(f"Database URLs are not read yet; received '{url[0]}/...'. Give {FORMS}.")
     path = Path(source).expanduser().absolute()
     try:
         if path.is_dir():
@@ -80,9 +82,9 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
         if path.is_file():
             return _read_database(path)
     except OSError as error:
-        raise DataError(f"The data at {shown(path)} cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"The data at {str(source)!r} cannot be read: {error.strerror or error}.") from error
     hint = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    raise DataError(f"There is no data at {shown(path)}; give {FORMS}.{hint}")
+    raise DataError(f"There is no data at {str(source)!r}; give {FORMS}.{hint}")
 
 
 def one_line(error: BaseException) -> str:
@@ -162,15 +164,15 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
 def _header(path: Path) -> list[str]:
     """Return the column names of a CSV file; DataError where it is not comma-separated UTF-8."""
     with path.open("rb") as file:
-        start = file.read(1 << 16)
+        start = file.read(_HEAD)
     if not start.strip():
         raise DataError(f"{path.name} is empty; write a header and rows, or remove it.")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
         raise DataError(f"{path.name} is not UTF-8 (it looks like UTF-16 or a binary file); save it as UTF-8 CSV.")
     try:
-        text = io.IncrementalNewlineDecoder(None, translate=False).decode(start.decode("utf-8-sig"), final=True)
+        text = start.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if len(start) - error.start > 4:  # otherwise a character is merely cut by the end of what was read
+        if len(start) - error.start > 4 or len(start) < _HEAD:  # a character may be cut by the end of what was read
             raise DataError(
                 f"{path.name} is not UTF-8 (byte {error.start:,} is {start[error.start]:#04x}); save it as UTF-8 CSV."
             ) from error
@@ -245,7 +247,11 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     for position, name in enumerate(frame.columns):
         values = frame.iloc[:, position]
         try:
-            columns[str(name)] = pa.array(values, from_pandas=True)
+            if isinstance(values.dtype, pd.DatetimeTZDtype):  # pyarrow's own way is deprecated by pandas
+                moments = pa.array(values.dt.tz_convert("UTC").dt.tz_localize(None), from_pandas=True)
+                columns[str(name)] = moments.cast(pa.timestamp(moments.type.unit, "UTC"))
+            else:
+                columns[str(name)] = pa.array(values, from_pandas=True)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             columns[str(name)] = pa.array(
                 [None if gone else str(v) for v, gone in zip(values, values.isna(), strict=True)]
@@ -270,7 +276,7 @@ class _Digester(io.RawIOBase):
 
 def _file(path: Path) -> str:
     """Return a path as SQL literal in which nothing is a wildcard."""
-    return literal(re.sub(r"([\[*?\\])", r"[\1]", str(path)))
+    return literal(re.sub(r"([\[*?])", r"[\1]", str(path)))
 
 
 def _fingerprint(files: Iterable[Path], folder: Path) -> str:

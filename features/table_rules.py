@@ -81,20 +81,25 @@ def mixtures(connection: Any, tables: Mapping[str, tuple[str, Mapping[str, str]]
                 has_zone = sql_type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
                 zones[place] = {"with a time zone" if has_zone else "without"}
                 units[place] = {_UNITS.get(sql_type.rpartition("_")[2], "microseconds")}
+            if column in _MAY_BE_DAYS:
+                units[place] = units.get(place, set()) - {"days"}
     yield from _mixture("mixed-time-zones", zones, "those without are taken as UTC; write all in UTC with a Z.")
     yield from _mixture("mixed-resolutions", units, "all become microseconds, a day its first one; write all alike.")
 
 
+_MAY_BE_DAYS = ("created_at", "starts_at", "ends_at")
 _UNITS = {"S": "seconds", "MS": "milliseconds", "NS": "nanoseconds"}
 
 
 def _written(connection: Any, relation: str, column: str) -> tuple[set[str], set[str]]:
     """Return which zones and resolutions the times of a text column are written in."""
     x = f"trim({raw(column)})"
-    counts = f"count_if(regexp_matches({x}, '{_OFFSET}')), count_if(contains({x}, ':')), count({x})"
+    has_zone, has_time = f"regexp_matches({x}, '{_OFFSET}')", f"contains({x}, ':')"
+    counts = f"count(*) FILTER (WHERE {has_zone}), count(*) FILTER (WHERE {has_time}), count({x})"
     zoned, timed, filled = fetch(connection, f"SELECT {counts} FROM {relation} AS t")[0]
-    zones = {"with a time zone"} if zoned else set()
-    return zones | ({"without"} if timed > zoned else set()), {"days"} if filled > timed else set()
+    zones = {"with a time zone": zoned, "without": timed - zoned}
+    units = {"microseconds": timed, "days": filled - timed}
+    return {zone for zone, count in zones.items() if count}, {unit for unit, count in units.items() if count}
 
 
 def _mixture(rule: str, found: Mapping[str, Collection[str]], consequence: str) -> Iterator[Problem]:
