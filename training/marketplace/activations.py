@@ -110,7 +110,7 @@ def _fees(population: Population, followers: Array, rng: np.random.Generator) ->
     typical = (
         published.FEE_FIXED + published.FEE_LEVEL * (followers / published.FEE_FOLLOWERS) ** published.FEE_ELASTICITY
     )
-    noise = population.fee + rng.normal(0, 0.15, followers.shape)
+    noise = population.fee + rng.normal(0, published.QUOTE_SPREAD, followers.shape)
     return np.maximum(10.0, np.round(typical * np.asarray(PRICE)[population.platform] * np.exp(noise)))
 
 

@@ -94,7 +94,7 @@ def draw(campaigns: int, rng: np.random.Generator) -> Briefs:
         audience=_targets(vertical, topics, rng),
         click_offer=brand_appeal[brand] + rng.normal(0, 0.10, c),
         response_offer=rng.normal(0, 0.20, c),
-        taste_for_size=rng.uniform(0.15, 0.50, c),
+        taste_for_size=rng.uniform(0.15, 0.45, c),
     )
 
 

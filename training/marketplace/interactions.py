@@ -38,8 +38,8 @@ LOYAL_IDS, LOYAL_POOL = 10_000_000, 500
 VISITOR_IDS, VISITOR_POOL = 500_000_000, 40_000_000
 
 
-def write(folder: Path, posts: Posts, population: Population, rng: np.random.Generator) -> int:
-    """Write the table `interactions` and return the number of its rows."""
+def write(folder: Path, posts: Posts, population: Population, rng: np.random.Generator) -> None:
+    """Write `interactions`."""
     trust = population.of_owner("trust")
     accounts = len(trust)
     # Mentions grow like followers ** .83 (measured); the sample thins out large accounts, so the exponent is halved.
@@ -72,7 +72,6 @@ def write(folder: Path, posts: Posts, population: Population, rng: np.random.Gen
             "text": _texts(posts, account, post, by=by, kind=kind, trust=trust, rng=rng),
         },
     )
-    return len(account)
 
 
 def _who(population: Population, account: Array, rng: np.random.Generator) -> Array:

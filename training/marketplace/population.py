@@ -145,9 +145,9 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
     members = rng.permutation(np.flatnonzero(in_pod[owner] & (nth == 0)))
     pod[members] = np.arange(len(members)) // published.POD_SIZE
 
-    lean = (np.log(followers) - np.log(2e6)) / (np.log(3e3) - np.log(2e6))
+    lean = np.log(followers / published.GROWTH_TO) / np.log(published.GROWTH_FROM / published.GROWTH_TO)
     growth = published.GROWTH_MEGA + (published.GROWTH_NANO - published.GROWTH_MEGA) * np.clip(lean, 0, 1.2)
-    growth = growth + rng.normal(0, 0.012, a)
+    growth = growth + rng.normal(0, published.GROWTH_SPREAD, a)
     purchases = rng.uniform(-10, ANCHOR_MONTH - 1, (a, 3))
     purchased = dirichlet(np.full((a, 3), 0.6), rng)
     viral = rng.random(a) < 0.15
@@ -177,11 +177,11 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
         fake_share=fake_share,
         buys_likes=prone[owner] & (rng.random(a) < 0.5),
         pod=pod,
-        reach=rng.normal(0, 0.40, a),
+        reach=rng.normal(0, published.ACCOUNT_REACH_SPREAD, a),
         entertainment=rng.normal(0, published.ENTERTAINMENT_SPREAD, a),
-        comments=rng.normal(0, 0.45, a),
-        shares=rng.normal(0, 0.45, a),
-        saves=rng.normal(0, 0.45, a),
+        comments=rng.normal(0, published.PER_LIKE_SPREAD, a),
+        shares=rng.normal(0, published.PER_LIKE_SPREAD, a),
+        saves=rng.normal(0, published.PER_LIKE_SPREAD, a),
         fee=rng.normal(0, published.FEE_SPREAD, a),
         growth=growth,
         purchases=purchases,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from training.marketplace import columns, published
 from training.marketplace.population import DAY, EXPORT, HISTORY_START, MONTH, Population
-from training.marketplace.response import log_engagement, log_reach
+from training.marketplace.response import inflation, log_engagement, log_reach
 from training.marketplace.vocabulary import (
     CAPTION_CLOSERS,
     CAPTION_OPENERS,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+LIKES = 0.91  # share of likes in engagement
 COUNTS = ("views", "likes", "comments", "shares", "saves", "clicks")
 SHOWN_LIKES = 0.92  # share of instagram accounts that do not hide their likes (assumption)
 READ_OFTEN = 0.06  # share of posts read on the first two days as well
@@ -95,8 +96,8 @@ def write(
     activations: Activations,
     *,
     rng: np.random.Generator,
-) -> int:
-    """Write the table `posts` and return the number of its rows: one per reading of a post."""
+) -> None:
+    """Write `posts`: one row per reading of a post."""
     n = len(posts.account)
     final = _final_counts(posts, population, activations, rng)
     hides_likes = rng.random(len(population.owner)) >= SHOWN_LIKES
@@ -128,7 +129,6 @@ def write(
             hidden |= hides_likes[posts.account[row]] & (platform == PLATFORMS.index("instagram"))
         table[kind] = columns.values((final[kind][row] * part).astype(np.int64), null=hidden)
     columns.write(folder, "posts", table)
-    return len(row)
 
 
 def _final_counts(
@@ -149,18 +149,16 @@ def _final_counts(
     engagement = log_engagement(population, account, real, real + fake, posts.time) + 0.8 * attention
     engagement = np.exp(engagement + rng.normal(0, 0.35, n) + np.log(published.SPONSORED) * (posts.sponsor >= 0))
 
-    in_pod = population.pod >= 0
-    per_like = {
-        "comments": 0.030 * np.exp(0.45 * trust + population.comments) * np.where(in_pod, published.POD_COMMENTS, 1.0),
-        "shares": 0.025 * np.exp(0.40 * trust + population.shares),
-        "saves": 0.035 * np.exp(0.40 * trust + population.saves),
+    lift = np.where(population.pod >= 0, published.POD_COMMENTS, 1.0)
+    per_engagement = {
+        kind: level * np.exp(by_trust * trust + getattr(population, kind)) * (lift if kind == "comments" else 1.0)
+        for kind, (level, by_trust) in published.PER_LIKE.items()
     }
-    liking = np.where(in_pod, published.POD_LIKES, 1.0) * np.where(population.buys_likes, 1.8, 1.0)
-    likes = rng.poisson(0.91 * engagement * liking[account])
+    likes = rng.poisson(LIKES * engagement * inflation(population)[account])
     return {
         "views": np.maximum(rng.poisson(views), likes),
         "likes": likes,
-        **{kind: rng.poisson(engagement * ratio[account]) for kind, ratio in per_like.items()},
+        **{kind: rng.poisson(engagement * ratio[account]) for kind, ratio in per_engagement.items()},
         "clicks": rng.poisson(views * 0.012 * np.exp(0.3 * trust[account])),
     }
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 BOUGHT_POOL = 150_000  # fake followers are sold many times over
+FAN_POOL, FAN_SHARE = 60_000, 0.15  # real people who follow many influencers
 
 
-def write_stats(folder: Path, posts: Posts, population: Population, rng: np.random.Generator) -> int:
-    """Write `account_stats`, a reading a month, and return the number of rows."""
+def write_stats(folder: Path, posts: Posts, population: Population, rng: np.random.Generator) -> None:
+    """Write `account_stats`, a reading a month."""
     accounts = len(population.owner)
     readings = int((EXPORT - HISTORY_START) / MONTH)
     account = np.repeat(np.arange(accounts), readings)
@@ -53,11 +54,10 @@ def write_stats(folder: Path, posts: Posts, population: Population, rng: np.rand
             "posts": columns.values(before[account] + so_far),
         },
     )
-    return len(at)
 
 
-def write_audiences(folder: Path, population: Population, rng: np.random.Generator) -> int:
-    """Write `audiences`, a report every seven months for seven accounts in eight, and return the number of rows."""
+def write_audiences(folder: Path, population: Population, rng: np.random.Generator) -> None:
+    """Write `audiences`, a report every seven months for seven accounts in eight."""
     accounts = len(population.owner)
     shared = np.flatnonzero(rng.random(accounts) < 0.88)
     first = HISTORY_START + rng.integers(5 * DAY, 90 * DAY, len(shared))
@@ -93,11 +93,10 @@ def write_audiences(folder: Path, population: Population, rng: np.random.Generat
             "share": columns.values(share),
         },
     )
-    return len(row)
 
 
-def write_followers(folder: Path, population: Population, rng: np.random.Generator) -> int:
-    """Write `followers`, two samples per account, and return the number of rows."""
+def write_followers(folder: Path, population: Population, rng: np.random.Generator) -> None:
+    """Write `followers`, two samples per account."""
     accounts = len(population.owner)
     sizes = rng.integers(30, 61, (accounts, 2))
     when = HISTORY_START + (
@@ -108,14 +107,14 @@ def write_followers(folder: Path, population: Population, rng: np.random.Generat
     n = len(account)
     real, fake = population.followers_at(account, at)
     is_fake = rng.random(n) < fake / (real + fake)
-    # Fakes are taken from a common pool, a stretch of it per account, so that no sample holds one twice.
+    # Fakes and some of the others come from common pools, each account from its own stretch, so that none comes twice.
     nth = np.arange(n) - np.searchsorted(account, account)
-    bought = (rng.integers(0, BOUGHT_POOL, accounts)[account] + 7 * nth) % BOUGHT_POOL
-    person = np.where(is_fake, bought, BOUGHT_POOL + np.arange(n))
-    profile = _profiles(n, rng, word="real")
-    fakes = _profiles(BOUGHT_POOL, rng, word="fake")
-    for name, of_fakes in fakes.items():
-        profile[name][is_fake] = of_fakes[bought[is_fake]]
+    start = rng.integers(0, BOUGHT_POOL, accounts)[account] + 7 * nth
+    is_fan = rng.random(n) < FAN_SHARE
+    person = np.where(is_fan, BOUGHT_POOL + start % FAN_POOL, BOUGHT_POOL + FAN_POOL + np.arange(n))
+    person = np.where(is_fake, start % BOUGHT_POOL, person)
+    fakes, others = _profiles(BOUGHT_POOL, rng, word="fake"), _profiles(FAN_POOL + n, rng, word="real")
+    profile = {name: np.concatenate([fakes[name], others[name]])[person] for name in fakes}
     columns.write(
         folder,
         "followers",
@@ -130,7 +129,6 @@ def write_followers(folder: Path, population: Population, rng: np.random.Generat
             "is_private": columns.values(profile["is_private"], null=rng.random(n) < 0.03),
         },
     )
-    return n
 
 
 def _profiles(n: int, rng: np.random.Generator, *, word: str) -> dict[str, Array]:

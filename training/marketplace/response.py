@@ -70,7 +70,9 @@ def log_engagement(population: Population, account: Array, real: Array, total: A
 
 def inflation(population: Population) -> Array:
     """Return by how much pods and bought likes lift the likes of each account."""
-    return np.where(population.pod >= 0, published.POD_LIKES, 1.0) * np.where(population.buys_likes, 1.8, 1.0)
+    return np.where(population.pod >= 0, published.POD_LIKES, 1.0) * np.where(
+        population.buys_likes, published.BOUGHT_LIKES, 1.0
+    )
 
 
 def season(goal: Array, time: Array) -> tuple[Array, Array]:
@@ -111,7 +113,7 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
     size = np.log(total / 1e4)
     trust, skill = population.of_owner("trust"), published.SKILL_SPREAD * population.of_owner("skill")
     topic, audience = fits(population, briefs, block)
-    log_fit = 0.5 * np.log(0.15 + 0.85 * topic) + 0.9 * np.log(0.15 + 0.85 * audience) + TYPICAL_FIT
+    log_fit = 0.5 * np.log(0.25 + 0.75 * topic) + 0.9 * np.log(0.15 + 0.85 * audience) + TYPICAL_FIT
     season_clicks, season_sales = season(goal, starts)
     saturation = published.RESPONSE_BY_SPONSORED_SHARE * (population.of_owner("sponsored_share") - 0.17)
 
@@ -127,7 +129,7 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
         + briefs.click_offer[block, None]
         + np.log(season_clicks)
     )
-    response = published.RESPONSE_BY_TRUST * trust + 0.5 * skill + log_fit + briefs.response_offer[block, None]
+    response = published.RESPONSE_BY_TRUST * trust + 0.5 * skill + 0.6 * log_fit + briefs.response_offer[block, None]
     engagement = (
         np.log(PACKAGE_ENGAGEMENT * published.SPONSORED * inflation(population))
         + log_engagement(population, accounts, real, total, starts)

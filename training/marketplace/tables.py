@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 def write_accounts(folder: Path, market: Population, rng: np.random.Generator) -> None:
+    """Write `accounts`."""
     accounts = len(market.owner)
     country = market.of_owner("country")
     age = rng.gamma(3.0, 1.2, accounts) * 365.25 * DAY
@@ -102,6 +103,7 @@ def _long(briefs: Briefs) -> tuple[Array, Array, Array, Array]:
 
 
 def write_outcomes(folder: Path, briefs: Briefs, hired: Activations, accounts: int) -> None:
+    """Write `outcomes`: one row per hired account, also of those who never posted."""
     columns.write(
         folder,
         "outcomes",

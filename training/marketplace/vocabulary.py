@@ -33,7 +33,7 @@ TOPICS = tuple(topic for topics in TOPICS_OF.values() for topic in topics)
 TOPIC_VERTICAL = tuple(i for i, topics in enumerate(TOPICS_OF.values()) for _ in topics)
 FEMALE = (0.68, 0.80, 0.62, 0.55, 0.52, 0.64, 0.28, 0.24)
 YOUNG = (0.7, 0.6, 0.35, 0.4, 0.5, 0.15, 0.45, 0.85)
-# Orders per click by vertical, relative to the mean: fashion 1 to 3, beauty 2 to 4, electronics .5 to 1.5, home 1 to 2 %.
+# Orders per click, relative to the mean: fashion 1 to 3, beauty 2 to 4, electronics .5 to 1.5, home 1 to 2 % (vendors).
 ORDERS = (0.95, 1.30, 1.20, 0.75, 1.05, 0.75, 0.55, 0.85)
 # Engagement by vertical: travel 2.4, beauty 1.95, sport 1.6, fashion 1.53 % (Statista 2023), relative to 1.7 %.
 ENGAGES = (0.90, 1.15, 1.05, 1.40, 0.95, 0.95, 0.80, 0.95)
@@ -53,7 +53,7 @@ CAPTION_OPENERS = (
     "Sunday is for", "Back to basics:", "You asked for more",
 )  # fmt: skip
 CAPTION_CLOSERS = (
-    "tell me what you think.", "link below.", "part two tomorrow.", "what would you change?", "save it for the weekend.",
+    "tell me what you think.", "link below.", "part two tomorrow.", "what would you change?", "save it for Sunday.",
     "more in the next one.", "no filter.", "thank you for being here.", "which one is yours?", "full story soon.",
     "I mean it.", "swipe to the end.",
 )  # fmt: skip
