@@ -149,14 +149,15 @@ class Answers:
 
 def _campaign(brief: schemas.Brief) -> pd.DataFrame:
     """Return a brief as one row of the contract's campaigns, with the audience it wants beside it."""
-    row = brief.model_dump()
+    given = brief.model_dump()
+    columns: dict[str, Any] = {name: [given[name]] for name in ("goal", "vertical", "topics", "brief", "audience")}
     for name in ("starts_at", "ends_at"):
-        row[name] = None if row[name] is None else row[name].replace(tzinfo=None)
+        moment = None if given[name] is None else given[name].replace(tzinfo=None)
+        columns[name] = np.array([moment], dtype="datetime64[us]")
+    for name in ("value_per_action", "budget", "attribution_days"):
+        columns[name] = np.array([given[name]], dtype=np.float64)
     # No brand is never the brand of a past post, and an empty id is none.
-    row |= {"campaign_id": _CAMPAIGN, "brand_id": row["brand_id"] or ""}
-    frame = pd.DataFrame([row])
-    times = {"starts_at": "datetime64[us]", "ends_at": "datetime64[us]"}
-    return frame.astype({**times, "value_per_action": np.float64, "budget": np.float64})
+    return pd.DataFrame({"campaign_id": [_CAMPAIGN], "brand_id": [given["brand_id"] or ""], **columns})
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -197,4 +198,6 @@ def _field_error(error: dict[str, Any], sent: Any) -> schemas.FieldError:
         return schemas.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)
     shown = json.dumps(received)
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    return schemas.FieldError(at=at, code=error["type"].replace("_", "-"), message=f"{message}; received {shown}.")
+    choices = re.findall(r"'([^']*)'", message) if error["type"] == "literal_error" else []
+    message = f"{message}; received {shown}.{nearest(str(received), choices)}"
+    return schemas.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)

@@ -114,6 +114,8 @@ class Predictor:
         Each is a dict of feature, meaning, unit, value (None where unknown), contribution (on the natural logarithm of
         the expected actions, given that the activation is posted) and direction ("raises" or "lowers").
         """
+        if X.empty:
+            return []
         parts = self.bundle.contributions(X).drop(columns="baseline")
         matrix = parts.to_numpy()
         strongest = np.argsort(-np.abs(matrix), axis=1, kind="stable")[:, :most]

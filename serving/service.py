@@ -87,6 +87,11 @@ class _Impel:
         _PAGES.state.answers = self.answers
         _warm_up(self.answers)
 
+    @bentoml.on_shutdown
+    def thaw(self) -> None:
+        """Let the interpreter clean up what `_warm_up` kept from it; DuckDB complains at exit otherwise."""
+        gc.unfreeze()
+
     @bentoml.api(route="/v1/predict")
     async def predict(self, request: schemas.PredictRequest, /) -> schemas.PredictResponse:
         """Predict the candidates of a brief, in their order."""

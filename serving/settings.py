@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +81,13 @@ def mlflow_at(uri: str, *, create: bool = False) -> Iterator[Any]:
             file.parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
-        yield mlflow
+        # What it warns of is its own use of other libraries.
+        with warnings.catch_warnings(action="ignore"):
+            yield mlflow
     except ImpelError:
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
         raise TrackingError(f"{shown} cannot be used ({reason}).") from error
     finally:
         mlflow.set_tracking_uri(before[0])

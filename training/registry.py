@@ -80,7 +80,7 @@ class Record(BaseModel):
 
 @dataclass(frozen=True)
 class Version:
-    """One registered version: its number, what it is called now, and its metrics on the last fold and by slice."""
+    """One registered version: its number, what it is called now, and its metrics on the last walk-forward fold."""
 
     version: int
     aliases: tuple[str, ...]
@@ -177,7 +177,7 @@ def models(*, name: str = MODEL, tracking: str | None = None) -> list[Version]:
                 aliases=tuple(sorted(alias for alias, version in aliases.items() if int(version) == int(each.version))),
                 created=datetime.fromtimestamp(each.creation_timestamp / 1000, UTC),
                 bundle=each.tags.get("bundle", ""),
-                metrics=client.get_run(each.run_id).data.metrics,
+                metrics=json.loads(each.tags.get("last_fold", "{}")),
             )
             for each in found
         ]
@@ -258,6 +258,8 @@ def _log(mlflow: Any, folder: Path, bundle: Bundle, record: Record, uri: str) ->
         model = _log_pyfunc(mlflow, folder, bundle)
     if not client.search_registered_models(f"name='{record.model}'"):
         client.create_registered_model(record.model)
+    # A run keeps the last value of each metric, whichever fold that is of; the gate wants those of the last fold.
+    tags["last_fold"] = json.dumps(record.folds[-1] if record.folds else {})
     registered = client.create_model_version(
         record.model, model.model_uri, run_id=run.info.run_id, model_id=model.model_id, tags=tags
     )
