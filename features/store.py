@@ -72,12 +72,12 @@ _EVENTS = {
         FROM posts JOIN account_rows USING (account_id)
         ORDER BY ALL
     """,
-    # A comment is generic when its text was read before, anywhere, or has fewer than three words; a reaction is
-    # reciprocal when the account has itself reacted to the actor's account shortly before.
+    # A comment is generic when its text was read before, anywhere, or has fewer than three words (case and outer white
+    # space aside); a reaction is reciprocal when the account has itself reacted to the actor's account shortly before.
     "interactions": """
         WITH known AS (
-            SELECT *, rank() OVER (PARTITION BY lower(trim(text)) ORDER BY interactions.at) > 1
-                      OR length(regexp_split_to_array(trim(text), '\\s+')) < 3 AS plain
+            SELECT *, rank() OVER (PARTITION BY lower(trim(text, ' \t\n\r')) ORDER BY interactions.at) > 1
+                      OR NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') AS plain
             FROM interactions),
         given AS (SELECT DISTINCT actor_id AS giver, account_id AS receiver, interactions.at AS given_at
                   FROM interactions WHERE actor_id IN (SELECT account_id FROM accounts))
