@@ -48,8 +48,10 @@ def klout_trio(*, reach: FloatArray, amplification: FloatArray, network: FloatAr
     parts = np.array([reach, amplification, network])
     known = ~np.isnan(parts)
     count = known.sum(axis=1, keepdims=True)
-    mean = divide(np.nansum(parts, axis=1, keepdims=True), count)
-    spread = np.sqrt(divide(np.nansum((parts - mean) ** 2, axis=1, keepdims=True), count))
+    # Summed in order of size, so that the order of accounts changes no bit.
+    mean = divide(np.nansum(np.sort(parts), axis=1, keepdims=True), count)
+    spread = np.sqrt(divide(np.nansum(np.sort((parts - mean) ** 2), axis=1, keepdims=True), count))
+    spread[spread <= 1e-9 * np.abs(mean)] = 0
     total = np.nansum(divide(parts - mean, spread), axis=0)
     rank = percentile(np.where(known.any(axis=0), total, np.nan))
     return np.minimum(1 + 10 * np.log2(1 / (1 - rank)), 100)
@@ -105,10 +107,13 @@ def peerindex(*, authority: FloatArray, audience: FloatArray, activity: FloatArr
 
 
 def percentile(values: FloatArray) -> FloatArray:
-    """Return the share of known values below each one, ties halved; within (0, 1), null where the value is null."""
+    """Return the share of known values below each one, ties halved; within (0, 1), null where the value is null.
+
+    Values that are equal to nine decimals are tied: an error of rounding makes no rank.
+    """
     result = np.full(len(values), np.nan)
     known = ~np.isnan(values)
-    result[known] = (rankdata(values[known]) - 0.5) / max(known.sum(), 1)
+    result[known] = (rankdata(np.round(values[known], 9)) - 0.5) / max(known.sum(), 1)
     return result
 
 
@@ -276,8 +281,7 @@ def _authority(accounts: IntArray, edges: IntArray) -> FloatArray:
     )
     place = np.minimum(np.searchsorted(nodes, accounts), len(nodes) - 1)
     endorsed = np.isin(accounts, links[:, 1]) & (nodes[place] == accounts)
-    # Equal standing must stay equal: what differs by rounding alone is not a difference of rank.
-    return np.where(endorsed, np.round(share[place] * len(nodes), 9), 0.0)
+    return np.where(endorsed, share[place] * len(nodes), 0.0)
 
 
 def _kinds(*names: str) -> list[int]:
