@@ -29,7 +29,9 @@ TEXTS = (
     " Love the look of this",
     "wow",
     "",
-    "where is it from",
+    "nice\tone\n",
+    "\n",
+    "\nlove the look of this",
 )
 BUCKETS = {
     "country": ("US", "GB", "TH", "FR"),
@@ -80,7 +82,7 @@ def random_tables(
         "followers": _followers(rng, some_accounts(20 * accounts), days),
         "campaigns": _campaigns(rng, campaigns, days),
         "campaign_audience": _slices(rng, np.array([f"c{i:03d}" for i in range(campaigns) if i % 4]), "campaign_id"),
-        "outcomes": _outcomes(rng, ids[:-1], activity, campaigns, outcomes, days),
+        "outcomes": _outcomes(rng, ids[:-1], activity, campaigns=campaigns, size=outcomes, days=days),
     }
     made["audiences"] = made["audiences"].drop_duplicates(["account_id", "observed_at", "dimension", "bucket"])
     return {name: frame.drop(columns="report", errors="ignore") for name, frame in made.items()}
@@ -175,7 +177,10 @@ def _interactions(rng: Generator, owner: Any, ids: Any, days: int) -> pd.DataFra
             "kind": rng.choice(INTERACTIONS, size),
             "at": _moments(rng, size, 0, days),
             "actor_followers": _maybe(rng, rng.choice([0, 7, 500, 10_000, 10_001, 2_000_000], size)),
-            "text": _maybe(rng, rng.choice(TEXTS, size)),
+            "text": _maybe(
+                rng,
+                np.where(rng.random(size) < 0.6, [f"this is number {i}" for i in range(size)], rng.choice(TEXTS, size)),
+            ),
         }
     )
 
@@ -233,7 +238,7 @@ def _campaigns(rng: Generator, size: int, days: int) -> pd.DataFrame:
     )
 
 
-def _outcomes(rng: Generator, ids: Any, activity: Any, campaigns: int, size: int, days: int) -> pd.DataFrame:
+def _outcomes(rng: Generator, ids: Any, activity: Any, *, campaigns: int, size: int, days: int) -> pd.DataFrame:
     hired = rng.choice(campaigns * len(ids), size, replace=False, p=np.tile(activity / campaigns, campaigns))
     decided = _moments(rng, size, days // 8, days)
     closed = decided + pd.to_timedelta(rng.choice([0, 0.25, 7, 21, 21, 45, 90], size), unit="D")
