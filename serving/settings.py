@@ -71,24 +71,24 @@ def mlflow_at(uri: str, *, create: bool = False) -> Iterator[Any]:
         raise TrackingError(f"There is no registry at {shown} yet; train a model first (impel train DATA).")
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    import mlflow  # noqa: PLC0415
+    # What MLflow warns of is its own use of other libraries.
+    with warnings.catch_warnings(action="ignore"):
+        import mlflow  # noqa: PLC0415
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    try:
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
-        # What it warns of is its own use of other libraries.
-        with warnings.catch_warnings(action="ignore"):
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        try:
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            mlflow.set_tracking_uri(uri)
+            mlflow.set_registry_uri(uri)
             yield mlflow
-    except ImpelError:
-        raise
-    except Exception as error:
-        reason = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
-        raise TrackingError(f"{shown} cannot be used ({reason}).") from error
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        except ImpelError:
+            raise
+        except Exception as error:
+            reason = without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
+            raise TrackingError(f"{shown} cannot be used ({reason}).") from error
+        finally:
+            mlflow.set_tracking_uri(before[0])
+            mlflow.set_registry_uri(before[1])

@@ -1,0 +1,518 @@
+"""The service as a caller meets it: a real server on loopback, over a small demo marketplace."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import EventStore, build, open_tables
+from features.errors import ImpelError
+from serving import schemas, service
+from serving.launch import READY, running
+from serving.middleware import MAX_BODY
+from serving.predictor import Predictor
+from training.marketplace import simulate
+from training.model import ActionModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BRIEF: dict[str, Any] = {
+    "goal": "sale",
+    "vertical": "food",
+    "starts_at": "2026-12-01T00:00:00Z",
+    "value_per_action": 60.0,
+    "audience": {"country": {"US": 0.8, "GB": 0.2}, "gender": {"female": 0.7, "male": 0.3}},
+}
+AS_OF = "2026-06-01T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class World:
+    data: Path
+    bundle: Path
+    store: EventStore
+    home: Path
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(self.store.accounts["account_id"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    home = tmp_path_factory.mktemp("home")
+    data = simulate(home / "data", influencers=80, campaigns=50)
+    store = EventStore.prepare(open_tables(data), home / "store")
+    past = store.activations()
+    model = ActionModel(rounds=60, folds=2)
+    model.fit(
+        build(store, past),
+        past["actions"],
+        decided_at=past["decided_at"],
+        closed_at=past["closed_at"],
+        posted=past["posted"],
+    )
+    return World(data, model.bundle_.save(home / "bundles" / "demo"), store, home)
+
+
+@pytest.fixture(scope="module")
+def settings(world: World) -> dict[str, Any]:
+    return {"data": world.data, "model": world.bundle, "store": world.home / "store", "as_of": AS_OF}
+
+
+@pytest.fixture(scope="module")
+def server(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
+        with running(**settings) as url:
+            yield url
+
+
+@pytest.fixture(scope="module")
+def client(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, timeout=30) as client:
+        yield client
+
+
+def predict(client: httpx.Client, candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    answer = client.post("/v1/predict", json={"brief": BRIEF, "candidates": candidates, **more})
+    assert answer.status_code == 200, answer.text
+    schemas.PredictResponse.model_validate_json(answer.content)
+    return answer.json()
+
+
+def rank(client: httpx.Client, **more: Any) -> dict[str, Any]:
+    answer = client.post("/v1/rank", json={"brief": BRIEF, **more})
+    assert answer.status_code == 200, answer.text
+    schemas.RankResponse.model_validate_json(answer.content)
+    return answer.json()
+
+
+def test_candidates_are_answered_in_their_order_and_strangers_named(client: httpx.Client, world: World) -> None:
+    first, second, third = world.ids[:3]
+    asked = [third, "stranger", first, third, "stranger", second]
+    answer = predict(client, [{"account_id": account} for account in asked])
+    assert [each["account_id"] for each in answer["predictions"]] == [third, first, third, second]
+    assert answer["predictions"][0] == answer["predictions"][2]
+    assert answer["unknown_accounts"] == ["stranger"]
+    assert answer["model_version"] == "demo"
+    assert answer["features_as_of"] == AS_OF
+    assert set(answer["predictions"][0]) == set(schemas.Prediction.model_fields) - {"reasons"}
+
+
+def test_only_strangers(client: httpx.Client) -> None:
+    for reasons in (False, True):
+        answer = predict(client, [{"account_id": "stranger"}], reasons=reasons)
+        assert answer["predictions"] == []
+        assert answer["unknown_accounts"] == ["stranger"]
+
+
+def test_long_lists_are_answered_as_short_ones(client: httpx.Client, world: World) -> None:
+    asked = [{"account_id": account, "fee": 100.0 + number} for number, account in enumerate(world.ids)]
+    together = predict(client, asked)["predictions"]
+    assert len(together) == len(asked)
+    assert [predict(client, [each])["predictions"][0] for each in asked[:5]] == together[:5]
+
+
+def test_number_of_actions_asked_for(client: httpx.Client, world: World) -> None:
+    account = world.ids[0]
+    candidates = [{"account_id": account}, {"account_id": account, "fee": 250}, {"account_id": account, "at_least": 3}]
+    found = predict(client, candidates)["predictions"]
+    assert [each["at_least"] for each in found] == [1, 5, 3]
+    assert found[0]["likelihood"] >= found[2]["likelihood"]
+
+
+def test_what_is_not_measured_is_null(client: httpx.Client, world: World) -> None:
+    brief = {name: BRIEF[name] for name in ("goal", "vertical", "starts_at")}
+    answer = client.post("/v1/predict", json={"brief": brief, "candidates": [{"account_id": world.ids[0]}]})
+    (found,) = answer.json()["predictions"]
+    assert found["expected_value"] is None
+    assert "NaN" not in answer.text
+
+
+def test_reasons_on_request(client: httpx.Client, world: World) -> None:
+    candidates = [{"account_id": account} for account in world.ids[:4]]
+    plain, told = predict(client, candidates), predict(client, candidates, reasons=True)
+    for without, found in zip(plain["predictions"], told["predictions"], strict=True):
+        reasons = found.pop("reasons")
+        assert found == without
+        assert 0 < len(reasons) <= 5
+        sizes = [abs(reason["contribution"]) for reason in reasons]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_rank_gives_the_most_likely_of_all(client: httpx.Client, world: World) -> None:
+    everybody = predict(client, [{"account_id": account} for account in world.ids])["predictions"]
+    expected = sorted(everybody, key=lambda each: (-each["likelihood"], each["account_id"]))
+    answer = rank(client, limit=7)
+    assert answer["predictions"] == expected[:7]
+    assert answer["considered"] == answer["matching"] == len(world.ids)
+    by_actions = rank(client, order_by="expected_actions", limit=len(world.ids))["predictions"]
+    assert by_actions == sorted(everybody, key=lambda each: (-each["expected_actions"], each["account_id"]))
+
+
+def test_rank_by_value_for_money(client: httpx.Client, world: World) -> None:
+    fees = {account: 50.0 * (1 + number % 7) for number, account in enumerate(world.ids[:40])}
+    found = rank(client, order_by="value_per_cost", fees=fees, limit=60)["predictions"]
+    worth = [each["expected_value"] / fees[each["account_id"]] for each in found[:40]]
+    assert worth == sorted(worth, reverse=True)
+    assert not {each["account_id"] for each in found[40:]} & set(fees), "those without a fee come last"
+    assert found[0]["at_least"] == np.ceil(fees[found[0]["account_id"]] / BRIEF["value_per_action"])
+
+
+def test_rank_keeps_to_its_filters(client: httpx.Client, world: World) -> None:
+    accounts = world.store.accounts.set_index("account_id")
+    everybody = {each["account_id"]: each for each in rank(client, limit=1000)["predictions"]}
+    followers = {account: each["baselines"]["followers"] for account, each in everybody.items()}
+    middle = float(np.nanmedian([np.nan if count is None else count for count in followers.values()]))
+    some = sorted(everybody)[:5]
+    platform, country = accounts["platform"].mode()[0], accounts["country"].mode()[0]
+    cases: list[tuple[dict[str, Any], Any]] = [
+        ({"platforms": [platform]}, lambda a: accounts["platform"][a] == platform),
+        ({"countries": [country]}, lambda a: accounts["country"][a] == country),
+        ({"languages": ["en", "xx"]}, lambda a: accounts["language"][a] == "en"),
+        ({"min_followers": int(middle)}, lambda a: (followers[a] or -1) >= int(middle)),
+        ({"max_followers": int(middle)}, lambda a: followers[a] is not None and followers[a] <= int(middle)),
+        ({"exclude_accounts": some}, lambda a: a not in some),
+        ({"min_likelihood": 0.3}, lambda a: everybody[a]["likelihood"] >= 0.3),
+        ({"platforms": ["nowhere"]}, lambda _: False),
+    ]
+    for filters, keeps in cases:
+        answer = rank(client, filters=filters, limit=1000)
+        expected = [each for account, each in everybody.items() if keeps(account)]
+        assert answer["predictions"] == expected, filters
+        assert answer["matching"] == len(expected)
+        assert 0 <= answer["matching"] <= answer["considered"] <= len(everybody)
+
+
+def test_rank_with_reasons(client: httpx.Client) -> None:
+    found = rank(client, limit=3, reasons=True)["predictions"]
+    assert all(each.pop("reasons") for each in found)
+    assert found == rank(client, limit=3)["predictions"]
+
+
+def test_model_says_what_answers(client: httpx.Client, world: World) -> None:
+    answer = schemas.ModelResponse.model_validate_json(client.get("/v1/model").content)
+    assert answer.model_version == "demo"
+    assert answer.accounts == len(world.ids)
+    assert answer.data_fingerprint == world.store.fingerprint
+    assert answer.training["activations"] == len(world.store.activations())
+
+
+@pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # MLflow on its own type hints, when it is imported
+def test_service_predictor_and_pyfunc_agree_to_the_last_bit(client: httpx.Client, world: World) -> None:
+    from serving.pyfunc import ImpelModel
+
+    pyfunc, predictor = ImpelModel(), Predictor.load(world.bundle)
+    pyfunc.load_context(SimpleNamespace(artifacts={"bundle": str(world.bundle)}))
+    campaigns = world.store.campaigns
+    wanted = world.store.campaign_audience
+    fees = np.random.default_rng(0).uniform(10, 900, len(world.ids)).round(2)
+    for _, campaign in campaigns.iloc[:: len(campaigns) // 5].iterrows():
+        pairs = pd.DataFrame({"account_id": world.ids, "fee": fees})
+        pairs = pairs.assign(
+            campaign_id=campaign["campaign_id"], decided_at=pd.Timestamp(AS_OF).tz_localize(None).as_unit("us")
+        )
+        X = build(world.store, pairs)
+        offline = predictor.predict(X, pairs=pairs, campaigns=campaigns)
+        audience = wanted[wanted["campaign_id"] == campaign["campaign_id"]]
+        brief = {
+            name: (value.isoformat() if isinstance(value, pd.Timestamp) else value)
+            for name, value in campaign.items()
+            if name != "campaign_id" and not (pd.api.types.is_scalar(value) and pd.isna(value))
+        }
+        brief["topics"] = list(brief.get("topics", []))
+        brief["attribution_days"] = int(brief["attribution_days"])
+        brief["audience"] = {
+            dimension: dict(zip(rows["bucket"], rows["share"], strict=True))
+            for dimension, rows in audience.groupby("dimension")
+        }
+        candidates = [{"account_id": row.account_id, "fee": row.fee} for row in pairs.itertuples()]
+        answer = client.post("/v1/predict", json={"brief": brief, "candidates": candidates})
+        online = pd.DataFrame(answer.json()["predictions"])
+        worth = X.assign(
+            fee=fees, value_per_action=np.float64(campaign["value_per_action"]), account_id=pairs["account_id"]
+        )
+        logged = pyfunc.predict(worth)
+        for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", "expected_value"):
+            bits = offline[name].to_numpy(np.float64)
+            assert np.array_equal(online[name].to_numpy(np.float64), bits, equal_nan=True), name
+            assert np.array_equal(logged[name].to_numpy(np.float64), bits, equal_nan=True), name
+        assert list(online["support"]) == list(offline["support"]) == list(logged["support"])
+
+
+def bad(path: str = "/v1/predict", status: int = 400, code: str = "invalid-request", **body: Any) -> Any:
+    """One bad request: what is sent as JSON (`json`) or raw (`content`), and the answer."""
+    return path, body, status, code
+
+
+def brief(**changes: Any) -> dict[str, Any]:
+    return {"json": {"brief": {**BRIEF, **changes}, "candidates": [{"account_id": "a"}]}}
+
+
+def candidates(*found: Any, **more: Any) -> dict[str, Any]:
+    return {"json": {"brief": BRIEF, "candidates": list(found), **more}}
+
+
+def raw(content: bytes, media_type: str = "application/json") -> dict[str, Any]:
+    return {"content": content, "headers": {"content-type": media_type}}
+
+
+BAD_REQUESTS = [
+    bad(code="invalid-json", **raw(b"{")),
+    bad(code="invalid-json", **raw(b"\xff\xfe")),
+    bad(code="invalid-json", **raw(b"[" * 100_000)),
+    bad(**raw(b"")),
+    bad(**raw(b"null")),
+    bad(**raw(b"[]")),
+    bad(**raw(b'"text"')),
+    bad(json={}),
+    bad(**brief(goal="sales")),
+    bad(**brief(goal=None)),
+    bad(**brief(vertical="")),
+    bad(**brief(starts_at="soon")),
+    bad(**brief(starts_at=0)),
+    bad(**brief(value_per_action=-1)),
+    bad(**brief(value_per_action=True)),
+    bad(**brief(value_per_action=[1])),
+    bad(**brief(attribution_days=1e300)),
+    bad(**brief(topics="food")),
+    bad(**brief(audience={"planet": {"earth": 1}})),
+    bad(**brief(audience={"country": {"US": 80}})),
+    bad(**raw(json.dumps(brief(value_per_action=float("nan"))["json"]).encode())),
+    bad(**raw(json.dumps(brief(value_per_action=float("inf"))["json"]).encode())),
+    bad(code="unknown-field", **brief(gaol="sale")),
+    bad(code="unknown-field", **candidates({"account_id": "a", "followers": 3})),
+    bad(code="unknown-field", **candidates({"account_id": "a"}, verbose=True)),
+    bad(**candidates()),
+    bad(**candidates("a00001")),
+    bad(**candidates({"account_id": None})),
+    bad(**candidates({"account_id": "a", "fee": "250"})),
+    bad(**candidates({"account_id": "a", "at_least": 0})),
+    bad(**candidates(*[{"account_id": "a"}] * 1001)),
+    bad(**candidates(*[{"account_id": "a"}] * 101, reasons=True)),
+    bad(status=415, code="unsupported-media-type", **raw(b"{}", "text/plain")),
+    bad(status=415, code="unsupported-media-type", **raw(b"a=1", "application/x-www-form-urlencoded")),
+    bad(status=415, code="unsupported-media-type", **raw(b"", "application/vnd.bentoml+pickle")),
+    bad(status=413, code="too-large", **raw(b" " * (MAX_BODY + 1))),
+    bad("/v1/rank", json={"brief": BRIEF, "limit": 0}),
+    bad("/v1/rank", json={"brief": BRIEF, "order_by": "fame"}),
+    bad("/v1/rank", json={"brief": BRIEF, "order_by": "value_per_cost"}),
+    bad("/v1/rank", json={"brief": BRIEF, "filters": {"min_followers": 2, "max_followers": 1}}),
+    bad("/v1/rank", code="unknown-field", json={"brief": BRIEF, "filters": {"platform": ["x"]}}),
+    bad("/v1/nothing", 404, "not-found", json={}),
+    bad("/v1/model", 405, "method-not-allowed", json={}),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status", "code"), BAD_REQUESTS)
+def test_bad_requests(client: httpx.Client, path: str, body: dict[str, Any], status: int, code: str) -> None:
+    answer = client.post(path, **body)
+    problem = schemas.Problem.model_validate_json(answer.content)
+    assert (answer.status_code, problem.status, problem.code) == (status, status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem.detail
+    assert "Traceback" not in answer.text
+    assert ".py" not in answer.text
+
+
+def test_an_error_says_what_was_wrong_what_came_and_what_to_do(client: httpx.Client) -> None:
+    answer = client.post("/v1/predict", json={"brief": {"gaol": "sale", "goal": "sales"}, "candidates": []}).json()
+    errors = {error["at"]: error["message"] for error in answer["errors"]}
+    assert errors["/brief/gaol"] == "Unknown field 'gaol'. Did you mean 'goal'?"
+    assert 'received "sales".' in errors["/brief/goal"]
+    assert errors["/brief/goal"].endswith("Did you mean 'sale'?")
+    assert errors["/brief/vertical"] == "Field 'vertical' is required."
+    assert "at least 1 item" in errors["/candidates"]
+    assert answer["detail"].startswith("/brief/goal: ")
+
+
+def test_wrong_methods_and_addresses(client: httpx.Client) -> None:
+    for answer, status in (
+        (client.get("/v1/predict"), 405),
+        (client.delete("/v1/rank"), 405),
+        (client.get("/v1"), 404),
+        (client.get("/../etc/passwd"), 404),
+    ):
+        assert answer.status_code == status
+        assert schemas.Problem.model_validate_json(answer.content).status == status
+    assert client.get("/v1/predict").headers["allow"] == "POST"
+
+
+def test_a_body_without_a_length_is_bounded_too(client: httpx.Client) -> None:
+    parts = (b" " * 65536 for _ in range(MAX_BODY // 65536 + 2))
+    answer = client.post("/v1/predict", content=parts, headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_the_document_describes_the_service(client: httpx.Client) -> None:
+    answer = client.get("/docs.json")
+    assert answer.status_code == 200
+    document = answer.json()
+    assert document["openapi"] == "3.1.0"
+    assert {"/v1/predict", "/v1/rank", "/v1/model"} <= set(document["paths"])
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
+    assert named <= set(document["components"]["schemas"])
+    for path in ("/v1/predict", "/v1/rank"):
+        operation = document["paths"][path]["post"]
+        assert {"400", "413", "415", "429", "500", "504"} <= set(operation["responses"])
+        for status, response in operation["responses"].items():
+            assert set(response["content"]) == {"application/json" if status == "200" else "application/problem+json"}
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        assert client.post(path, json=example).status_code == 200
+    for path, operations in document["paths"].items():
+        if "get" in operations:
+            assert client.get(path).status_code == 200
+
+
+def test_bentoml_describes_it_too(client: httpx.Client) -> None:
+    routes = {route["route"] for route in client.get("/schema.json").json()["routes"]}
+    assert routes == {"/v1/predict", "/v1/rank"}
+
+
+def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.text
+    assert not re.search(r"https?://|//[a-z]", answer.text)
+    for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+        assert client.get(f"/{address}").status_code == 200
+
+
+def test_metrics_count_requests_answered_and_refused(client: httpx.Client) -> None:
+    def count(code: int) -> float:
+        lines = client.get("/metrics").text.splitlines()
+        wanted = [line for line in lines if line.startswith("bentoml_service_request_total{") and f'="{code}"' in line]
+        return sum(float(line.split()[-1]) for line in wanted)
+
+    before = {code: count(code) for code in (200, 400, 415)}
+    rank(client)
+    client.post("/v1/rank", json={})
+    client.post("/v1/rank", **raw(b"", "text/plain"))
+    assert {code: count(code) - before[code] for code in before} == {200: 1, 400: 1, 415: 1}
+
+
+def test_too_many_at_once_are_turned_away_and_the_rest_answered(client: httpx.Client, server: str) -> None:
+    def ask(_: int) -> httpx.Response:
+        return httpx.post(f"{server}/v1/rank", json={"brief": BRIEF}, timeout=60)
+
+    with ThreadPoolExecutor(90) as many:
+        answers = list(many.map(ask, range(90)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(refused) < 90
+    for answer in refused:
+        assert answer.status_code in {429, 504}
+        assert schemas.Problem.model_validate_json(answer.content).code in {"overloaded", "timeout"}
+    assert all(answer.headers["retry-after"] for answer in refused if answer.status_code == 429)
+    assert any(answer.status_code == 429 for answer in refused)
+    assert len({answer.text for answer in answers if answer.status_code == 200}) == 1
+    time.sleep(0.1)
+    assert rank(client)["predictions"]
+
+
+FAILING = [
+    ({"data": "no/such/data"}, "no/such/data"),
+    ({"model": "no/such/bundle"}, "no bundle folder 'no/such/bundle'"),
+    ({"model": "models:/impel"}, "names no model"),
+    ({"as_of": "yesterday-ish"}, "'yesterday-ish' is no moment"),
+    ({"data": "", "store": ""}, "IMPEL_DATA is not set"),
+    ({"data": "", "store": "."}, "not an event store"),
+]
+
+
+def start(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "serving.launch", *(arguments or ("127.0.0.1", "0"))],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(("changes", "message"), FAILING)
+def test_settings_that_cannot_be_used(
+    settings: dict[str, Any], changes: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**settings, **changes}.items():
+        monkeypatch.setenv(f"IMPEL_{name.upper()}", str(value))
+    with pytest.raises(ImpelError, match=message):
+        service.load()
+
+
+def test_what_does_not_start_says_why(settings: dict[str, Any]) -> None:
+    with (
+        pytest.raises(ImpelError, match="did not start: There is no bundle folder"),
+        running(**settings | {"model": "x"}),
+    ):
+        pytest.fail("it started")
+
+
+def test_a_broken_bundle_is_one_line_and_an_exit_code(world: World, tmp_path: Path) -> None:
+    broken = shutil.copytree(world.bundle, tmp_path / "broken")
+    (broken / "bundle.json").write_text("{}")
+    done = start({"IMPEL_DATA": str(world.data), "IMPEL_MODEL": str(broken), "IMPEL_STORE": str(world.home / "store")})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "bundle.json is damaged" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_taken_port_is_one_line_and_an_exit_code(server: str) -> None:
+    done = start({}, "127.0.0.1", server.rpartition(":")[2])
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: The service cannot listen on 127\.0\.0\.1, port \d+ \(.*\); choose .*\n", done.stderr)
+
+
+def test_it_stops_when_asked_to_and_leaves_nothing_behind(settings: dict[str, Any], tmp_path: Path) -> None:
+    names = {"data": "IMPEL_DATA", "model": "IMPEL_MODEL", "store": "IMPEL_STORE", "as_of": "IMPEL_AS_OF"}
+    environment = {names[name]: str(value) for name, value in settings.items()} | {"TMPDIR": str(tmp_path)}
+    environment.pop("IMPEL_DATA")  # a prepared store is enough
+    command = [sys.executable, "-m", "serving.launch", "127.0.0.1", "0"]
+    with subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert line.startswith(READY), line + process.stderr.read()
+        url = line.removeprefix(READY).strip()
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/readyz")
+
+
+def test_importing_the_service_loads_neither_training_nor_mlflow_nor_scikit_learn() -> None:
+    program = "import sys, serving.service; print({name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(re.findall(r"'(\w+)'", done.stdout))
+    assert {"serving", "bentoml"} <= loaded
+    assert not loaded & {"training", "mlflow", "sklearn"}
+
+
+def test_a_socket_elsewhere_is_refused_politely() -> None:
+    done = start({}, "203.0.113.7", "80")
+    assert done.returncode == 1
+    assert "cannot listen on 203.0.113.7, port 80" in done.stderr
+    assert socket.gethostname() not in done.stderr
