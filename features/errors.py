@@ -31,5 +31,6 @@ class TrackingError(ImpelError, ConnectionError):
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the choice nearest to a mistyped name, or an empty string."""
-    matches = get_close_matches(name, list(choices), n=1)
-    return f" Did you mean {matches[0]!r}?" if matches else ""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    matches = get_close_matches(name.casefold(), by_folded, n=1)
+    return f" Did you mean {by_folded[matches[0]]!r}?" if matches else ""

@@ -43,6 +43,8 @@ class Reading:
         Changes when the content of the source changes.
     others
         Names found beside the tables of the contract.
+    reads
+        What a table has to be called, as a format of its name.
     """
 
     connection: Any
@@ -50,6 +52,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     fingerprint: str = ""
     others: tuple[str, ...] = ()
+    reads: str = "{!r}"
 
     def refuse(self, table: str, message: str, rule: str = "unreadable") -> None:
         """Note that a table cannot be read."""
@@ -112,7 +115,7 @@ def _connect() -> Any:
 
 
 def _read_folder(folder: Path) -> Reading:
-    reading = Reading(_connect())
+    reading = Reading(_connect(), reads="{0}.parquet, {0}/ or {0}.csv")
     files: list[Path] = []
     known = set()
     for table in CONTRACT:
@@ -137,6 +140,8 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
             names = _header(path)
         except DataError as error:
             reading.refuse(table, str(error))
+        except OSError as error:
+            reading.refuse(table, f"{path.name} cannot be read ({error.strerror}); write it again.")
         else:
             columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
             options = (
@@ -178,14 +183,22 @@ def _header(path: Path) -> list[str]:
             ) from error
         text = start[: error.start].decode("utf-8-sig")
     names = next(csv.reader(io.StringIO(text, newline="")), [])
+    if not names:
+        raise DataError(f"{path.name} starts with a blank line; its first line must name the columns.")
     if len(names) == 1:
         other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
         if other:
             raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = _twice(names)
     if twice:
-        raise DataError(f"{path.name} has the column {twice[0]!r} more than once; keep one.")
+        raise DataError(f"{path.name} has the column {twice!r} more than once; keep one.")
     return [name or f"(column {number})" for number, name in enumerate(names, 1)]
+
+
+def _twice(names: list[str]) -> str | None:
+    """Return the first name that is there before, in whatever case: DuckDB does not tell cases apart."""
+    folded = [name.casefold() for name in names]
+    return next((name for place, name in enumerate(names) if name.casefold() in folded[:place]), None)
 
 
 def _read_database(path: Path) -> Reading:
@@ -223,9 +236,9 @@ def _read_mapping(source: Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
             reading.refuse(table, message)
             continue
         names = [str(name) for name in (frame.columns if isinstance(frame, pd.DataFrame) else frame.column_names)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = _twice(names)
         if twice:
-            reading.refuse(table, f"It has the column {twice[0]!r} more than once; keep one.")
+            reading.refuse(table, f"It has the column {twice!r} more than once; keep one.")
             continue
         arrow = frame if isinstance(frame, pa.Table) else _to_arrow(frame)
         try:

@@ -46,7 +46,7 @@ def reference_rules(table: Table, columns: Collection[str], relations: Mapping[s
                 name,
                 "dangling-reference",
                 f"{quoted(name)} IS NOT NULL AND {quoted(name)} NOT IN ({known})",
-                f"{{rows}} with a {name} that {other} does not list, such as {{received}}; "
+                f"{{rows}} whose {name} is not in {other}, such as {{received}}; "
                 + ("they count as rows without one." if optional else f"add it to {other} or remove the rows."),
                 value=quoted(name),
                 severity="warning" if optional else "error",
@@ -96,8 +96,9 @@ def _of_column(column: Column) -> Iterator[Rule]:
     if name == "dimension":
         yield _vocabulary(name, "unknown-dimension", DIMENSIONS)
     elif name == "bucket":
-        yield _code(name, "bad-country-code", _COUNTRY, "dimension = 'country' AND ")
-        yield _code(name, "bad-language-code", _LANGUAGE, "dimension = 'language' AND ")
+        rest = "lower(bucket) NOT IN ('other', 'unknown') AND "
+        yield _code(name, "bad-country-code", _COUNTRY, f"dimension = 'country' AND {rest}")
+        yield _code(name, "bad-language-code", _LANGUAGE, f"dimension = 'language' AND {rest}")
     elif name == "share":
         message = "{rows} with a share outside 0 to 1, such as {received}; write shares between 0 and 1."
         yield Rule(name, "share-out-of-range", f"NOT {x} BETWEEN 0 AND 1", message, value=x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -129,7 +130,9 @@ def lacking(reading: Reading) -> list[Problem]:
 
 
 def _lacking_table(table: Table, reading: Reading) -> Problem:
-    hint = nearest(table.name, [other.split(".")[0] for other in reading.others])
+    others = {other.partition(".")[0].casefold(): other for other in reading.others}
+    found = [others[stem] for stem in get_close_matches(table.name, others, n=1)]
+    hint = f" There is {found[0]!r}, but only {reading.reads.format(table.name)} is read." if found else ""
     if table.required:
         message = f"The table is missing; Impel cannot work without it.{hint}"
         return Problem(table.name, "", "missing-table", "error", 0, (), message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -17,6 +18,9 @@ from features.errors import DataError, ImpelError, SettingError
 from features.sources import open_tables
 from features.tables import CONTRACT, SQL_TYPES
 from tests.small_source import FORMS, small_source, small_tables, write_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REAL = Path(__file__).parents[2] / "../shared/data/facebook-live"
 DTYPES = {
@@ -32,17 +36,17 @@ DTYPES = {
 }
 
 
-def frames(source):
+def frames(source: Any) -> dict[str, pd.DataFrame]:
     with open_tables(source) as tables:
         return {name: tables.frame(name) for name in CONTRACT}
 
 
-def in_order(frame):
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values([name for name in frame if name != "topics"]).reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
-def expected():
+def expected() -> dict[str, pd.DataFrame]:
     """The small tables as they were made, with the contract's types."""
     found = {}
     for name, frame in small_tables().items():
@@ -52,19 +56,19 @@ def expected():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_gives_the_same_frames(form, tmp_path, expected):
+def test_every_form_gives_the_same_frames(form: str, tmp_path: Path, expected: dict[str, pd.DataFrame]) -> None:
     for name, frame in frames(small_source(tmp_path / "data", form=form)).items():
         pd.testing.assert_frame_equal(in_order(frame), expected[name])
 
 
-def test_arrow_tables_give_the_same_frames(expected):
+def test_arrow_tables_give_the_same_frames(expected: dict[str, pd.DataFrame]) -> None:
     tables = {name: pa.Table.from_pandas(frame) for name, frame in small_tables().items()}
     for name, frame in frames(tables).items():
         pd.testing.assert_frame_equal(in_order(frame), expected[name])
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_views_have_the_columns_and_types_of_the_contract(form, tmp_path):
+def test_views_have_the_columns_and_types_of_the_contract(form: str, tmp_path: Path) -> None:
     given = small_tables()
     del given["followers"]
     given["posts"] = given["posts"].drop(columns=["saves", "topics", "observed_at"])
@@ -78,7 +82,7 @@ def test_views_have_the_columns_and_types_of_the_contract(form, tmp_path):
         assert tables.present == tuple(name for name in CONTRACT if name != "followers")
 
 
-def test_only_required_tables_are_needed(tmp_path):
+def test_only_required_tables_are_needed(tmp_path: Path) -> None:
     given = {name: frame for name, frame in small_tables().items() if CONTRACT[name].required}
     with open_tables(write_source(given, tmp_path)) as tables:
         assert tables.missing == ("account_stats", "interactions", "audiences", "followers", "campaign_audience")
@@ -100,14 +104,14 @@ TIMES = {
 }
 
 
-def with_created_at(times):
+def with_created_at(times: pa.Array) -> dict[str, pa.Table]:
     given = {name: pa.Table.from_pandas(frame.head(1)) for name, frame in small_tables().items()}
     accounts = given["accounts"].drop_columns(["created_at"])
     return given | {"accounts": accounts.append_column("created_at", times)}
 
 
 @pytest.mark.parametrize("times", TIMES.values(), ids=list(TIMES))
-def test_time_zones_and_resolutions_become_utc_microseconds(times, tmp_path):
+def test_time_zones_and_resolutions_become_utc_microseconds(times: pa.Array, tmp_path: Path) -> None:
     given = with_created_at(times)
     folder = tmp_path / "data"
     folder.mkdir()
@@ -123,24 +127,26 @@ def test_time_zones_and_resolutions_become_utc_microseconds(times, tmp_path):
     "times",
     [
         pa.array([dt.date(2024, 3, 10)]),
-        pa.array([dt.datetime(2024, 3, 10)], pa.timestamp("s")),  # noqa: DTZ001
-        pa.array([dt.datetime(2024, 3, 10)], pa.timestamp("ms")),  # noqa: DTZ001
+        pa.array(np.array(["2024-03-10"], dtype="datetime64[s]")),
+        pa.array(np.array(["2024-03-10"], dtype="datetime64[ms]")),
         pa.array(["2024-03-10"]),
     ],
     ids=["date", "seconds", "milliseconds", "text"],
 )
-def test_days_and_coarse_resolutions_become_utc_microseconds(times):
+def test_days_and_coarse_resolutions_become_utc_microseconds(times: pa.Array) -> None:
     assert list(frames(with_created_at(times))["accounts"]["created_at"]) == [pd.Timestamp("2024-03-10")]
 
 
-def test_times_before_1970_are_rounded_down_too():
+def test_times_before_1970_are_rounded_down_too() -> None:
     times = pa.array([-1], pa.timestamp("ns"))
     found = frames(with_created_at(times))["accounts"]["created_at"]
     assert list(found) == [pd.Timestamp("1969-12-31 23:59:59.999999")]
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Bangkok"])
-def test_the_time_zone_of_the_machine_does_not_matter(zone, tmp_path, monkeypatch, expected):
+def test_the_time_zone_of_the_machine_does_not_matter(
+    zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, pd.DataFrame]
+) -> None:
     monkeypatch.setenv("TZ", zone)
     found = frames(small_source(tmp_path / "data", form="csv"))
     pd.testing.assert_frame_equal(in_order(found["outcomes"]), expected["outcomes"])
@@ -158,14 +164,14 @@ def test_the_time_zone_of_the_machine_does_not_matter(zone, tmp_path, monkeypatc
         (None, None),
     ],
 )
-def test_topics_in_text_are_a_json_array_or_separated(text, topics):
+def test_topics_in_text_are_a_json_array_or_separated(text: str | None, topics: list[str] | None) -> None:
     given = small_tables()
     given["campaigns"]["topics"] = pd.Series([text] * len(given["campaigns"]), dtype="str")
     found = frames(given)["campaigns"]["topics"].iloc[0]
     assert (None if found is None else list(found)) == topics
 
 
-def test_integers_arrive_in_many_types():
+def test_integers_arrive_in_many_types() -> None:
     given = small_tables()
     rows = len(given["posts"])
     given["posts"] = given["posts"].assign(
@@ -180,7 +186,7 @@ def test_integers_arrive_in_many_types():
     assert (counts == 3).all(axis=None)
 
 
-def test_ids_given_as_numbers_become_texts():
+def test_ids_given_as_numbers_become_texts() -> None:
     given = small_tables()
     for frame in given.values():
         if "account_id" in frame:
@@ -191,7 +197,7 @@ def test_ids_given_as_numbers_become_texts():
     assert set(found["posts"]["sponsor_id"].dropna()) == {"12"}
 
 
-def test_flags_arrive_as_numbers_and_words():
+def test_flags_arrive_as_numbers_and_words() -> None:
     given = small_tables()
     rows = len(given["followers"])
     given["followers"]["has_picture"] = np.resize([1.0, 0.0, np.nan], rows)
@@ -205,7 +211,7 @@ def test_flags_arrive_as_numbers_and_words():
 @pytest.mark.parametrize(
     "name", ["it's; DROP TABLE posts; --", "a[1]*?", "year=2024", "ünï cödé", "back\\slash", '"q"']
 )
-def test_odd_folder_names_are_only_names(form, name, tmp_path):
+def test_odd_folder_names_are_only_names(form: str, name: str, tmp_path: Path) -> None:
     source = small_source(tmp_path / "plain", form=form)
     (tmp_path / "a1xy").mkdir()  # what a wildcard would find as well
     small_source(tmp_path / "a1xy" / "a1xy", form=form)
@@ -219,7 +225,7 @@ def test_odd_folder_names_are_only_names(form, name, tmp_path):
         assert len(frames(source)["posts"]) == 65
 
 
-def test_odd_column_names_are_only_names(tmp_path):
+def test_odd_column_names_are_only_names(tmp_path: Path) -> None:
     given = small_tables()
     given["accounts"]["""x'); "DROP TABLE" posts; --"""] = 1
     given["accounts"][" "] = 1
@@ -227,14 +233,14 @@ def test_odd_column_names_are_only_names(tmp_path):
         assert len(frames(write_source(given, tmp_path / form, form=form))["accounts"]) == 10
 
 
-def test_other_files_are_left_alone(tmp_path):
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
     folder = small_source(tmp_path)
     (folder / "notes.txt").write_text("hello")
     (folder / "truth.parquet").write_text("no Parquet at all")
     assert len(frames(folder)["accounts"]) == 10
 
 
-def test_parts_may_differ_in_nullable_columns_and_lie_in_folders(tmp_path):
+def test_parts_may_differ_in_nullable_columns_and_lie_in_folders(tmp_path: Path) -> None:
     folder = small_source(tmp_path, form="parts")
     part = folder / "posts" / "part-1.parquet"
     pd.read_parquet(part).drop(columns="saves")[::-1].to_parquet(part)
@@ -247,7 +253,7 @@ def test_parts_may_differ_in_nullable_columns_and_lie_in_folders(tmp_path):
     assert list(found.columns) == [column.name for column in CONTRACT["posts"].columns]
 
 
-def test_duckdb_file_is_opened_read_only(tmp_path):
+def test_duckdb_file_is_opened_read_only(tmp_path: Path) -> None:
     path = small_source(tmp_path, form="duckdb")
     before = path.read_bytes()
     path.chmod(0o444)
@@ -256,7 +262,7 @@ def test_duckdb_file_is_opened_read_only(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_frames_are_not_changed(expected):
+def test_frames_are_not_changed() -> None:
     given = small_tables()
     frames(given)
     for name, frame in small_tables().items():
@@ -264,8 +270,8 @@ def test_frames_are_not_changed(expected):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_fingerprint_changes_with_the_content_only(form, tmp_path):
-    def fingerprint(source):
+def test_fingerprint_changes_with_the_content_only(form: str, tmp_path: Path) -> None:
+    def fingerprint(source: Any) -> str:
         with open_tables(source) as tables:
             return tables.fingerprint
 
@@ -282,15 +288,15 @@ def test_fingerprint_changes_with_the_content_only(form, tmp_path):
         assert fingerprint(write_source(changed, tmp_path / "data", form=form)) != first
 
 
-def test_unknown_table_of_frame_names_the_nearest(tmp_path):
+def test_unknown_table_of_frame_names_the_nearest(tmp_path: Path) -> None:
     with (
         open_tables(small_source(tmp_path)) as tables,
-        pytest.raises(SettingError, match="There is no table 'post' in the data contract. Did you mean 'posts'?"),
+        pytest.raises(SettingError, match=r"There is no table 'post' .* Did you mean 'posts'\?"),
     ):
         tables.frame("post")
 
 
-def test_damage_found_late_is_a_data_error(tmp_path):
+def test_damage_found_late_is_a_data_error(tmp_path: Path) -> None:
     folder = small_source(tmp_path)
     path = folder / "posts.parquet"
     path.write_bytes(path.read_bytes()[:4] + b"\xff" * 400 + path.read_bytes()[404:])  # pages, not the footer
@@ -299,7 +305,7 @@ def test_damage_found_late_is_a_data_error(tmp_path):
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real data set ../shared/data/facebook-live is not on this machine")
-def test_real_data_opens():
+def test_real_data_opens() -> None:
     found = frames(REAL)
     assert {name: len(frame) for name, frame in found.items() if len(frame)} == {
         "accounts": 9,
@@ -309,7 +315,7 @@ def test_real_data_opens():
     }
 
 
-def no_source(folder):
+def no_source(folder: Path) -> Path:
     return folder / "dta"
 
 
@@ -333,7 +339,7 @@ BAD_SOURCES = {
 
 
 @pytest.mark.parametrize(("make", "message"), BAD_SOURCES.values(), ids=list(BAD_SOURCES))
-def test_what_is_no_source(make, message, tmp_path):
+def test_what_is_no_source(make: Callable[[Path], Any], message: str, tmp_path: Path) -> None:
     small_source(tmp_path / "data")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.duckdb").write_text("hello " * 1000)

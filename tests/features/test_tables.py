@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.tables import CONTRACT, GOALS, SQL_TYPES
+from features.tables import CONTRACT, GOALS, SQL_TYPES, Table
 
 # As in the data contract: names in order, with * where null is allowed.
 PROSE = {
@@ -23,7 +23,7 @@ PROSE = {
 }
 
 
-def test_tables_and_columns_are_those_of_the_contract_in_its_order():
+def test_tables_and_columns_are_those_of_the_contract_in_its_order() -> None:
     written = {
         name: " ".join(column.name + "*" * column.nullable for column in table.columns)
         for name, table in CONTRACT.items()
@@ -31,7 +31,7 @@ def test_tables_and_columns_are_those_of_the_contract_in_its_order():
     assert list(written.items()) == list(PROSE.items())
 
 
-def test_four_tables_are_required():
+def test_four_tables_are_required() -> None:
     assert [name for name, table in CONTRACT.items() if table.required] == [
         "accounts",
         "posts",
@@ -40,12 +40,12 @@ def test_four_tables_are_required():
     ]
 
 
-def test_goals_are_those_of_the_contract():
+def test_goals_are_those_of_the_contract() -> None:
     assert GOALS == ("awareness", "engagement", "traffic", "signup", "sale")
 
 
 @pytest.mark.parametrize("table", CONTRACT.values(), ids=list(CONTRACT))
-def test_keys_references_and_kinds_exist(table):
+def test_keys_references_and_kinds_exist(table: Table) -> None:
     names = [column.name for column in table.columns]
     assert len(set(names)) == len(names)
     assert set(table.key) <= set(names)
