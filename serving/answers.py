@@ -10,13 +10,14 @@ import pandas as pd
 from features import build
 from features.errors import SettingError
 from serving import schemas
-from serving.predictor import baselines
+from serving.predictor import asked_for, baselines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from features.store import EventStore
-    from serving.predictor import Predictor
+    from serving.predictor import FloatArray, Predictor
 
 # The id of the campaign that a request describes; ids of a source's own campaigns are no concern of a request.
 _CAMPAIGN = "request"
@@ -46,48 +47,50 @@ class Answers:
     def predict(self, request: schemas.PredictRequest) -> schemas.PredictResponse:
         """Answer the candidates in their order; those that the data do not know are named instead."""
         known = [candidate for candidate in request.candidates if candidate.account_id in self._known]
-        pairs = self._pairs(
-            [candidate.account_id for candidate in known],
-            fee=[candidate.fee for candidate in known],
-            at_least=[candidate.at_least for candidate in known],
-        )
         unknown = [candidate.account_id for candidate in request.candidates if candidate.account_id not in self._known]
+        accounts = [candidate.account_id for candidate in known]
+        X, scores = self._score(
+            request.brief,
+            accounts,
+            fee=_numbers(candidate.fee for candidate in known),
+            at_least=_numbers(candidate.at_least for candidate in known),
+        )
         return schemas.PredictResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
-            predictions=self._predictions(*self._answer(request.brief, pairs, reasons=request.reasons)),
+            predictions=self._predictions(accounts, X, scores, reasons=request.reasons),
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
 
     def rank(self, request: schemas.RankRequest) -> schemas.RankResponse:
         """Score all known accounts that keep the filters, and answer the best of them, best first."""
-        accounts = self._filtered(request.filters)
-        pairs = self._pairs(
-            accounts,
-            fee=[request.fees.get(account) for account in accounts],
-            at_least=[request.at_least] * len(accounts),
-        )
-        X, answer = self._answer(request.brief, pairs)
-        keep = np.ones(len(answer), dtype=bool)
+        filters = request.filters
+        accounts = self._filtered(filters)
+        fee = _numbers(request.fees.get(account) for account in accounts)
+        X, scores = self._score(request.brief, accounts, fee=fee, at_least=_numbers(request.at_least for _ in accounts))
+        keep = np.ones(len(accounts), dtype=bool)
         followers = baselines(X)["followers"]
-        if request.filters.min_followers is not None:
-            keep &= (followers >= request.filters.min_followers).to_numpy()
-        if request.filters.max_followers is not None:
-            keep &= (followers <= request.filters.max_followers).to_numpy()
-        if request.filters.min_likelihood is not None:
-            keep &= (answer["likelihood"] >= request.filters.min_likelihood).to_numpy()
-        order = answer.assign(value_per_cost=answer["expected_value"] / pairs["fee"].where(pairs["fee"] > 0))
-        # Equals are ordered by account, so that the same question gets the same answer.
-        best = order[keep].sort_values([request.order_by, "account_id"], ascending=[False, True]).index[: request.limit]
-        shown, X = answer.loc[best], X.loc[best]
-        if request.reasons:
-            shown = shown.assign(reasons=pd.Series(self.predictor.reasons(X), index=best, dtype=object))
+        if filters.min_followers is not None:
+            keep &= followers >= filters.min_followers
+        if filters.max_followers is not None:
+            keep &= followers <= filters.max_followers
+        if filters.min_likelihood is not None:
+            keep &= scores["likelihood"] >= filters.min_likelihood
+        scores["value_per_cost"] = scores["expected_value"] / np.where(fee > 0, fee, np.nan)
+        # Equals are ordered by account, so that the same question gets the same answer; NaN comes last.
+        order = np.lexsort((np.array(accounts, dtype=object), -scores[request.order_by]))
+        best = order[keep[order]][: request.limit]
         return schemas.RankResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
-            considered=len(answer),
+            considered=len(accounts),
             matching=int(keep.sum()),
-            predictions=self._predictions(X, shown),
+            predictions=self._predictions(
+                [accounts[place] for place in best],
+                X.iloc[best],
+                {name: values[best] for name, values in scores.items()},
+                reasons=request.reasons,
+            ),
         )
 
     def model(self) -> schemas.ModelResponse:
@@ -101,25 +104,22 @@ class Answers:
             training=self.predictor.bundle.metadata.model_dump(mode="json"),
         )
 
-    def _answer(
-        self, brief: schemas.Brief, pairs: pd.DataFrame, *, reasons: bool = False
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        campaigns = _campaign(brief)
-        X = build(self.store, pairs, campaigns=campaigns)
-        return X, self.predictor.predict(X, pairs=pairs, campaigns=campaigns, reasons=reasons)
-
-    def _pairs(
-        self, accounts: Sequence[str], *, fee: Sequence[float | None], at_least: Sequence[int | None]
-    ) -> pd.DataFrame:
-        return pd.DataFrame(
+    def _score(
+        self, brief: schemas.Brief, accounts: list[str], *, fee: FloatArray, at_least: FloatArray
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Return the features of the accounts for a brief, and what `Predictor.score` says of them."""
+        pairs = pd.DataFrame(
             {
-                "campaign_id": pd.Series(_CAMPAIGN, index=range(len(accounts)), dtype="str"),
-                "account_id": pd.Series(accounts, dtype="str"),
-                "decided_at": pd.Series(self.as_of, index=range(len(accounts)), dtype="datetime64[us]"),
-                "fee": np.array(fee, dtype=np.float64),
-                "at_least": np.array(at_least, dtype=np.float64),
+                "campaign_id": np.full(len(accounts), _CAMPAIGN, dtype=object),
+                "account_id": np.array(accounts, dtype=object),
+                "decided_at": np.full(len(accounts), self.as_of.to_datetime64()),
+                "fee": fee,
             }
         )
+        X = build(self.store, pairs, campaigns=_campaign(brief))
+        value = np.full(len(accounts), np.nan if brief.value_per_action is None else brief.value_per_action)
+        asked = asked_for(at_least, fee, value)
+        return X, self.predictor.score(X, at_least=asked, value_per_action=value)
 
     def _filtered(self, filters: schemas.Filters) -> list[str]:
         accounts = self.store.accounts
@@ -129,21 +129,23 @@ class Answers:
             ("country", filters.countries),
             ("language", filters.languages),
         ):
-            if wanted is None:
-                continue
-            keep &= accounts[column].isin(wanted)
+            if wanted is not None:
+                keep &= accounts[column].isin(wanted)
         return list(accounts["account_id"][keep])
 
-    def _predictions(self, X: pd.DataFrame, answer: pd.DataFrame) -> list[schemas.Prediction]:
-        shown = answer.drop(columns=["campaign_id", "decided_at", "model_version"]).astype(
-            {"at_least": np.int64, "actions_low": np.int64, "actions_high": np.int64}
-        )
+    def _predictions(
+        self, accounts: list[str], X: pd.DataFrame, scores: dict[str, Any], *, reasons: bool
+    ) -> list[schemas.Prediction]:
+        counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
+        answered = {name: values for name, values in scores.items() if name in schemas.Prediction.model_fields}
+        rows = _records({**answered, **counts})
+        told = self.predictor.reasons(X) if reasons else [None] * len(rows)
         return [
-            schemas.Prediction.model_validate({**row, "baselines": baseline})
-            for row, baseline in zip(_records(shown), _records(baselines(X)), strict=True)
+            schemas.Prediction.model_validate({"account_id": account, **row, "baselines": baseline, "reasons": reason})
+            for account, row, baseline, reason in zip(accounts, rows, _records(baselines(X)), told, strict=True)
         ]
 
-    def _as_of(self) -> Any:
+    def _as_of(self) -> datetime:
         return self.as_of.tz_localize("UTC").to_pydatetime()
 
 
@@ -160,13 +162,17 @@ def _campaign(brief: schemas.Brief) -> pd.DataFrame:
     return pd.DataFrame({"campaign_id": [_CAMPAIGN], "brand_id": [given["brand_id"] or ""], **columns})
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as dicts of Python values, with None for NaN: JSON has no NaN."""
-    columns = {
-        name: [None if isinstance(value, float) and np.isnan(value) else value for value in frame[name].tolist()]
-        for name in frame.columns
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _numbers(values: Iterable[float | None]) -> FloatArray:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return arrays as one dict of Python values per row, with None for NaN: JSON has no NaN."""
+    lists = [
+        [None if isinstance(value, float) and value != value else value for value in values.tolist()]  # noqa: PLR0124
+        for values in columns.values()
+    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def moment(text: str) -> pd.Timestamp:

@@ -84,29 +84,38 @@ class Predictor:
         """
         _check(X, pairs, campaigns)
         value = _value_per_action(pairs, campaigns)
-        at_least = asked_for(pairs, value)
-        found = self.bundle.distribution(X)
-        expected = found.expected()
-        low, high = found.interval()
+        at_least = asked_for(_numbers(pairs, "at_least"), _numbers(pairs, "fee"), value)
+        named = {name: pairs[name].to_numpy() for name in ("campaign_id", "account_id", "decided_at")}
         answer = pd.DataFrame(
-            {
-                "campaign_id": pairs["campaign_id"].to_numpy(),
-                "account_id": pairs["account_id"].to_numpy(),
-                "decided_at": pairs["decided_at"].to_numpy(),
-                "at_least": at_least,
-                "likelihood": found.likelihood(at_least),
-                "expected_actions": expected,
-                "actions_low": low,
-                "actions_high": high,
-                "expected_value": expected * value,
-                "support": self.bundle.support(X),
-                "model_version": self.version,
-            },
+            {**named, **self.score(X, at_least=at_least, value_per_action=value), "model_version": self.version},
             index=pairs.index,
         )
         if reasons:
             answer["reasons"] = pd.Series(self.reasons(X), index=pairs.index, dtype=object)
         return answer
+
+    def score(self, X: pd.DataFrame, *, at_least: FloatArray, value_per_action: FloatArray) -> dict[str, Any]:
+        """Return the columns from `at_least` to `support` of `predict` as arrays of shape (n,): all that it computes.
+
+        Parameters
+        ----------
+        X : DataFrame of n rows
+            Features.
+        at_least, value_per_action : arrays of shape (n,)
+            Number of actions asked for; value of one, NaN where unknown.
+        """
+        found = self.bundle.distribution(X)
+        expected = found.expected()
+        low, high = found.interval()
+        return {
+            "at_least": at_least,
+            "likelihood": found.likelihood(at_least),
+            "expected_actions": expected,
+            "actions_low": low,
+            "actions_high": high,
+            "expected_value": expected * value_per_action,
+            "support": self.bundle.support(X),
+        }
 
     def reasons(self, X: pd.DataFrame, *, most: int = REASONS) -> list[list[dict[str, Any]]]:
         """Return per row the features that move the expectation most, strongest first.
@@ -137,44 +146,43 @@ class Predictor:
         ]
 
 
-def baselines(X: pd.DataFrame) -> pd.DataFrame:
-    """Return what people look at without a model, unknown as NaN.
+def baselines(X: pd.DataFrame) -> dict[str, FloatArray]:
+    """Return what people look at without a model, as arrays of shape (n,) with NaN where unknown.
 
-    Columns: followers, engagement_rate (median of 90 days), klout, kred, peerindex.
+    They are followers, engagement_rate (median of 90 days), klout, kred and peerindex.
     """
-    return pd.DataFrame(
-        {
-            "followers": np.round(np.expm1(X["log_followers"].to_numpy(np.float64))),
-            "engagement_rate": X["engagement_rate_median_90d"].to_numpy(np.float64),
-            "klout": X["klout_score"].to_numpy(np.float64),
-            "kred": X["kred_influence"].to_numpy(np.float64),
-            "peerindex": X["peerindex"].to_numpy(np.float64),
-        },
-        index=X.index,
-    )
+    return {
+        "followers": np.round(np.expm1(X["log_followers"].to_numpy(np.float64))),
+        "engagement_rate": X["engagement_rate_median_90d"].to_numpy(np.float64),
+        "klout": X["klout_score"].to_numpy(np.float64),
+        "kred": X["kred_influence"].to_numpy(np.float64),
+        "peerindex": X["peerindex"].to_numpy(np.float64),
+    }
 
 
 def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
     """Return how many actions pay for the fee, at least 1; NaN where fee or value is unknown or the value is 0.
 
     What one action is worth comes as a decimal fraction that binary cannot hold: 1.1 / 0.1 is a little more than 11,
-    and must still be 11 actions, so the last digits of the quotient do not count.
+    and must still be 11 actions, so the last bits of the quotient do not count.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.where(value_per_action > 0, fee / value_per_action, np.nan)
-    return np.maximum(np.ceil(quotient * (1 - 1e-12)), 1.0)
+    return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
 
 
-def asked_for(pairs: pd.DataFrame, value_per_action: FloatArray) -> FloatArray:
-    """Return the number of actions asked for of each pair: the caller's, else the break-even, else 1."""
-    wanted = _numbers(pairs, "at_least")
-    wrong = ~np.isnan(wanted) & ((wanted < 1) | (wanted != np.floor(wanted)) | np.isinf(wanted))
+def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
+    """Return the number of actions asked for of each pair: the caller's, else the break-even, else 1.
+
+    All arrays have shape (n,), with NaN where nothing is given. DataError where a number is no whole one from 1.
+    """
+    wrong = ~np.isnan(at_least) & ((at_least < 1) | (at_least != np.floor(at_least)) | np.isinf(at_least))
     if wrong.any():
         raise DataError(
-            f"at_least must be a whole number of actions from 1, not {wanted[wrong][0]:g} ({int(wrong.sum())} pairs)."
+            f"at_least must be a whole number of actions from 1, not {at_least[wrong][0]:g} ({int(wrong.sum())} pairs)."
         )
-    even = break_even(_numbers(pairs, "fee"), value_per_action)
-    return np.where(~np.isnan(wanted), wanted, np.where(~np.isnan(even), even, 1.0))
+    even = break_even(fee, value_per_action)
+    return np.where(~np.isnan(at_least), at_least, np.where(~np.isnan(even), even, 1.0))
 
 
 def _numbers(pairs: pd.DataFrame, name: str) -> FloatArray:
