@@ -117,6 +117,11 @@ def reliability_tables(pool: Pool, *, bins: int = 10) -> dict[str, list[dict[str
     }
 
 
+def spread(pool: Pool) -> list[int]:
+    """Return how many rows have a likelihood of the model from 0 to 5 %, 5 to 10 % and so on."""
+    return np.histogram(pool.likelihoods[MODEL], bins=20, range=(0.0, 1.0))[0].tolist()
+
+
 def top_figures(pool: Pool, *, tops: Sequence[int] = TOP) -> list[dict[str, Any]]:
     """Return for each k what the first k of each campaign bring under each policy.
 
@@ -267,17 +272,10 @@ def _top(pool: Pool, k: int) -> dict[str, Any]:
 
 
 def _against(model: dict[str, Estimate], other: dict[str, Estimate]) -> dict[str, dict[str, float]]:
-    """Return the model's figures against another's: differences, and ratios of money where the other's is above 0."""
-    found = {f"{name}_difference": difference(model[name], other[name]).to_dict() for name in ("actions_share", "ndcg")}
-    found |= {
-        f"{name}_ratio": ratio(model[name], other[name]).to_dict()
-        for name in ("actions_share", "value", "fees")
-        if name in model
-    }
-    if "net_value" in model:
-        found["net_value_difference"] = difference(model["net_value"], other["net_value"]).to_dict()
-        found["net_value_ratio"] = ratio(model["net_value"], other["net_value"]).to_dict()
-    return found
+    """Return the model's figures less another's, and as multiples of it."""
+    names = [name for name in ("actions_share", "ndcg", "value", "fees", "net_value") if name in model]
+    found = {f"{name}_difference": difference(model[name], other[name]).to_dict() for name in names}
+    return found | {f"{name}_ratio": ratio(model[name], other[name]).to_dict() for name in names}
 
 
 def _slice(pool: Pool, chosen: npt.NDArray[np.bool_], *, bins: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from training import evaluate, metrics
 from training.bootstrap import FEWEST_CAMPAIGNS
-from training.policies import availability
+from training.policies import MODEL, RANDOM, SIMPLE, availability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SLICES = {"goal": "goal", "platform": "platform", "tier": "size", "influencer": "track record"}
+_HEADLINE_TOP = 20
 _TOP_OF_CANDIDATES = (5, 10, 20, 50, 100)
 _FEW_ROWS, _FEW_OUTCOMES, _FEW_ACCOUNTS = 500, 50, 30
 
@@ -48,13 +49,51 @@ def findings(
         "policies": availability(predictions),
         "likelihood": evaluate.likelihood_figures(pool),
         "reliability": evaluate.reliability_tables(pool),
+        "spread": evaluate.spread(pool),
         "forecast": _forecast(pool),
         "ranking": evaluate.top_figures(pool),
         "gains": evaluate.gain_curves(pool),
         "slices": evaluate.slice_figures(pool, columns=SLICES),
         "truth": None if candidates is None else _truth(candidates, seed=seed),
     }
-    return found | {"warnings": warnings(found)}
+    return found | {"headline": headline(found), "warnings": warnings(found)}
+
+
+def headline(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the first sentence is about.
+
+    Returns
+    -------
+    of : "candidates", "hired", or "likelihood" where no campaign hired more than one
+    k : how many are hired first
+    hired_k : the same among those hired: at most half of what the median campaign hired
+    measure : "net_value", "value" or "actions_share", the first that is known; "score_auc" for likelihood
+    against : the policy to compare with: most followers, or the first that is available
+    best_rule : the simple rule that does best by that measure
+    best_score : the simple rule whose score has the highest AUC among those hired
+    """
+    rules = [rule.name for rule in SIMPLE if rule.name in found["likelihood"]]
+    hired = _entry(found["ranking"], min(_HEADLINE_TOP, found["data"]["hired_median"] / 2))
+    chosen = _entry(found["truth"]["ranking"], _HEADLINE_TOP) if found["truth"] else hired
+    if chosen is None:
+        of, measure, figures = "likelihood", "score_auc", found["likelihood"]
+    else:
+        of, figures = "candidates" if found["truth"] else "hired", chosen["policies"]
+        measure = next(name for name in ("net_value", "value", "actions_share") if name in figures[MODEL])
+
+    def best(figures: Mapping[str, Any], measure: str) -> str | None:
+        known = [rule for rule in rules if np.isfinite(figures[rule][measure]["value"])]
+        return max(known, key=lambda rule: float(figures[rule][measure]["value"]), default=None)
+
+    return {
+        "of": of,
+        "k": chosen and chosen["k"],
+        "hired_k": hired and hired["k"],
+        "measure": measure,
+        "against": next(iter(rules), RANDOM),
+        "best_rule": best(figures, measure),
+        "best_score": best(found["likelihood"], "score_auc"),
+    }
 
 
 def warnings(found: Mapping[str, Any]) -> list[str]:
@@ -92,6 +131,12 @@ def warnings(found: Mapping[str, Any]) -> list[str]:
             f"{found['settings']['folds']} folds were asked for, {len(found['folds'])} had enough outcomes before them."
         )
     return said
+
+
+def _entry(ranking: Sequence[dict[str, Any]], most: float) -> dict[str, Any] | None:
+    """Return the ranking figures of the largest k up to `most`, else of the smallest, else nothing."""
+    fitting = [entry for entry in ranking if entry["k"] <= most]
+    return fitting[-1] if fitting else next(iter(ranking), None)
 
 
 def _data(activations: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any]:
