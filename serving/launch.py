@@ -56,7 +56,7 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path 
         # Metrics files of its own: two servers that share them destroy each other's.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = scratch
         os.environ.setdefault("BENTOML_HOME", scratch)
-        _configure_logging()
+        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
         import uvicorn  # noqa: PLC0415
 
         from serving import service  # noqa: PLC0415
@@ -146,17 +146,6 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingError(f"The service cannot listen on {host}, port {port} ({reason}); choose another.") from None
     return listening
-
-
-def _configure_logging() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-
-    def worth_logging(record: logging.LogRecord) -> bool:
-        # BentoML logs a trace for each request that a caller got wrong; the caller has been told.
-        kind = record.exc_info[0] if record.exc_info else None
-        return kind is None or kind.__name__ not in {"ValidationError", "InvalidArgument"}
-
-    logging.getLogger("bentoml._internal.server.http_app").addFilter(worth_logging)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
@@ -57,7 +56,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Impel",
-            "version": version("impel"),
+            "version": "1",
             "description": "How likely each influencer is to drive the action a campaign wants, and how sure that is.",
         },
         "paths": {

@@ -495,6 +495,7 @@ def test_it_stops_when_asked_to_and_leaves_nothing_behind(settings: dict[str, An
         assert line.startswith(READY), line + process.stderr.read()
         url = line.removeprefix(READY).strip()
         assert httpx.get(f"{url}/readyz").status_code == 200
+        assert httpx.post(f"{url}/v1/predict", json={}).status_code == 400, "what a caller got wrong is not logged"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         assert process.stderr.read() == ""
