@@ -57,7 +57,7 @@ class Briefs:
         Raises
         ------
         DataError
-            Where a column is missing or a goal is unknown.
+            Where a column is missing, a goal is unknown, or a start is missing or no moment.
         """
         required = [column.name for column in CONTRACT["campaigns"].columns if not column.nullable]
         for name in required:
@@ -69,7 +69,10 @@ class Briefs:
         ids = pd.Index(campaigns["campaign_id"])
         if not ids.is_unique:
             raise DataError(f"Campaign {ids[ids.duplicated()][0]!r} is given twice.")
-        topics = [list(topics) if _is_list(topics) else [] for topics in _column(campaigns, "topics")]
+        topics = [
+            sorted({str(word) for word in words if word is not None}) if _is_list(words) else []
+            for words in _column(campaigns, "topics")
+        ]
         targets = _targets(campaigns, audience, ids)
         return cls(
             campaign_id=ids,
@@ -77,12 +80,12 @@ class Briefs:
             vertical=tuple(campaigns["vertical"]),
             vertical_code=_codes(campaigns["vertical"]),
             brand_code=_codes(campaigns["brand_id"]),
-            starts_at=pd.to_datetime(campaigns["starts_at"]).reset_index(drop=True),
+            starts_at=pd.Series(microseconds(campaigns["starts_at"]).view("datetime64[us]")),
             attribution_days=_numbers(campaigns, "attribution_days"),
             value_per_action=_numbers(campaigns, "value_per_action"),
             budget=_numbers(campaigns, "budget"),
-            topic_campaign=np.repeat(np.arange(len(ids)), [len(set(words)) for words in topics]).astype(np.int64),
-            topic_code=_codes(word for words in topics for word in sorted(set(words))),
+            topic_campaign=np.repeat(np.arange(len(ids)), [len(words) for words in topics]).astype(np.int64),
+            topic_code=_codes(word for words in topics for word in words),
             target_campaign=targets["campaign"].to_numpy(np.int64),
             target_dimension=_codes(targets["dimension"]),
             target_slice=_codes(targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]),
@@ -97,6 +100,23 @@ class Briefs:
         """Say whether a topic is one of the campaign's."""
         found = _matched(self.topic_campaign, self.topic_code, np.ones(len(self.topic_code)), campaign, topic)
         return ~np.isnan(found)
+
+
+def microseconds(moments: pd.Series) -> IntArray:
+    """Return moments as microseconds since 1970; those without a time zone are UTC.
+
+    Raises
+    ------
+    DataError
+        Where one is missing or is no moment.
+    """
+    try:
+        parsed = pd.to_datetime(moments, utc=True)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{moments.name} holds something that is no moment: {error}") from None
+    if parsed.isna().any():
+        raise DataError(f"{moments.name} is empty in {int(parsed.isna().sum())} of {len(parsed)} rows.")
+    return parsed.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
 def _matched(
@@ -119,13 +139,14 @@ def _matched(
 
 
 def _targets(campaigns: pd.DataFrame, audience: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame:
-    rows = [
+    # In the order in which the store keeps its own, so that sums come out the same to the last bit.
+    rows = sorted(
         (campaign, str(dimension), str(bucket), float(share))
         for campaign, wanted in enumerate(_column(campaigns, "audience"))
         if isinstance(wanted, dict)
         for dimension, shares in wanted.items()
         for bucket, share in shares.items()
-    ]
+    )
     given = pd.DataFrame(rows, columns=["campaign", "dimension", "bucket", "share"])
     if audience is None or audience.empty:
         return given

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features import audience_fit, authenticity, cross_platform, engagement, offer, social_scores, track_record
-from features.briefs import Briefs
+from features.briefs import Briefs, microseconds
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import DataError, nearest
 from features.known import Known, cost
@@ -90,23 +90,6 @@ def build(
             matrix[:, column[name]] = np.nan
     frame = pd.DataFrame(matrix, columns=list(FEATURES), index=pairs.index)
     return frame.assign(**{name: pd.array(words, dtype="str") for name, words in texts.items()})
-
-
-def microseconds(moments: pd.Series) -> IntArray:
-    """Return moments as microseconds since 1970; those without a time zone are UTC.
-
-    Raises
-    ------
-    DataError
-        Where one is missing or is no moment.
-    """
-    try:
-        parsed = pd.to_datetime(moments, utc=True)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{moments.name} holds something that is no moment: {error}") from None
-    if parsed.isna().any():
-        raise DataError(f"{moments.name} is empty in {int(parsed.isna().sum())} of {len(parsed)} rows.")
-    return parsed.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
 def _require(pairs: pd.DataFrame, *names: str) -> None:
