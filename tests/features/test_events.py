@@ -1,0 +1,195 @@
+"""Windows and reductions against plain loops over the events of one pair at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.events import DAY, Events, History, Window, divide, log_positive, sum_measured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HALF_DAY = DAY // 2
+OWNERS = 4
+numbers = st.one_of(st.just(np.nan), st.integers(-3, 3).map(float), st.floats(-1e6, 1e6))
+moments = st.integers(-10, 10)  # half days around 1970: coarse, so that many coincide
+happenings = st.lists(st.tuples(st.integers(0, OWNERS - 1), moments, numbers, st.integers(0, 2)), max_size=40)
+askings = st.lists(st.tuples(st.integers(0, OWNERS - 1), moments), max_size=6)
+many = settings(max_examples=120, deadline=None, derandomize=True)
+
+
+class Event(NamedTuple):
+    """One event as the loops see it."""
+
+    at: int
+    value: float
+    code: int
+
+
+def events_of(rows: list[tuple[int, int, float, int]]) -> Events:
+    """Sort events by owner and time, as the store does; ties stay in the order given."""
+    owner, at, value, code = (np.array([row[part] for row in rows]) for part in range(4))
+    order = np.lexsort((at, owner)) if rows else np.array([], np.int64)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner.astype(np.int64), minlength=OWNERS))])
+    return Events(
+        offsets.astype(np.int64),
+        at[order].astype(np.int64) * HALF_DAY,
+        {"value": value[order].astype(np.float64), "code": code[order].astype(np.int64)},
+    )
+
+
+def history_of(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], lag: int = 0) -> History:
+    owner = np.array([owner for owner, _ in pairs], np.int64)
+    return History(events_of(rows), owner, np.array([at for _, at in pairs], np.int64) * HALF_DAY, lag * HALF_DAY)
+
+
+def slowly(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], *, days: float | None = None, lag: int = 0
+) -> list[list[Event]]:
+    """Return the events of each pair's window by their definition."""
+    return [
+        sorted(
+            (
+                Event(at * HALF_DAY, value, code)
+                for who, at, value, code in rows
+                if who == owner
+                and at <= moment - lag
+                and (days is None or at * HALF_DAY > moment * HALF_DAY - days * DAY)
+            ),
+            key=lambda event: event.at,
+        )
+        for owner, moment in pairs
+    ]
+
+
+@many
+@given(happenings, askings, st.sampled_from([None, 0.5, 1, 2.5, 100]), st.integers(0, 3))
+def test_a_window_holds_what_lies_between_its_days_and_its_lag(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], days: float | None, lag: int
+) -> None:
+    history = history_of(rows, pairs, lag)
+    window = history.window(days=days)
+    expected = slowly(rows, pairs, days=days, lag=lag)
+    assert list(history.size(days=days)) == [len(mine) for mine in expected]
+    assert list(window.count()) == [len(mine) for mine in expected]
+    assert list(window.pair) == [pair for pair, mine in enumerate(expected) for _ in mine]
+    assert list(window.at) == [event.at for mine in expected for event in mine]
+    np.testing.assert_array_equal(window.numbers("value"), [event.value for mine in expected for event in mine])
+    np.testing.assert_array_equal(window.codes("code"), [event.code for mine in expected for event in mine])
+    ages = [(pairs[pair][1] * HALF_DAY - event.at) / DAY for pair, mine in enumerate(expected) for event in mine]
+    assert list(window.age_days) == ages
+    assert list(window.newest_first()) == [rank for mine in expected for rank in range(len(mine))[::-1]]
+
+
+REDUCTIONS: dict[str, tuple[Callable[..., np.ndarray], Callable[[np.ndarray], float], int]] = {
+    "sum": (Window.sum, np.sum, 1),
+    "mean": (Window.mean, np.mean, 1),
+    "median": (Window.median, np.median, 1),
+    "maximum": (Window.maximum, np.max, 1),
+    "last": (Window.last, lambda values: values[-1], 1),
+    "deviation": (Window.deviation, np.std, 2),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("kept", [None, 1])
+@many
+@given(happenings, askings)
+def test_reductions_leave_nulls_out(
+    name: str, kept: int | None, rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]
+) -> None:
+    reduce, slow, fewest = REDUCTIONS[name]
+    window = history_of(rows, pairs).window(days=4)
+    keep = None if kept is None else window.codes("code") == kept
+    measured = [
+        np.array([event.value for event in mine if not np.isnan(event.value) and kept in (None, event.code)])
+        for mine in slowly(rows, pairs, days=4)
+    ]
+    expected = [slow(values) if len(values) >= fewest else np.nan for values in measured]
+    np.testing.assert_allclose(reduce(window, window.numbers("value"), keep), expected, rtol=1e-9, atol=1e-6)
+
+
+@many
+@given(happenings, askings)
+def test_counts_shares_repeats_and_steps(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]) -> None:
+    window = history_of(rows, pairs).window()
+    expected = slowly(rows, pairs)
+    is_one, is_positive = window.codes("code") == 1, window.numbers("value") > 0
+    ones = [[event for event in mine if event.code == 1] for mine in expected]
+    assert list(window.count(is_one)) == [len(mine) for mine in ones]
+    shares = [np.mean([event.value > 0 for event in mine]) if mine else np.nan for mine in ones]
+    np.testing.assert_allclose(window.share(is_positive, is_one), shares, rtol=1e-12)
+    pair, times = window.repeats(window.codes("code"))
+    codes = [[event.code for event in mine] for mine in expected]
+    distinct = [(number, mine.count(code)) for number, mine in enumerate(codes) for code in sorted(set(mine))]
+    assert list(zip(pair, times, strict=True)) == distinct
+    steps = [
+        mine[place].value - mine[place - 1].value if place else np.nan
+        for mine in expected
+        for place in range(len(mine))
+    ]
+    np.testing.assert_array_equal(window.step(window.numbers("value")), steps)
+    kept = window.where(is_one)
+    np.testing.assert_array_equal(kept.numbers("value"), [event.value for mine in ones for event in mine])
+
+
+@many
+@given(happenings, askings, moments, st.integers(0, 3))
+def test_as_of_gives_the_last_known_value(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], moment: int, lag: int
+) -> None:
+    history = history_of(rows, pairs, lag)
+    known = slowly(rows, pairs, lag=lag)
+    np.testing.assert_array_equal(history.as_of("value"), [mine[-1].value if mine else np.nan for mine in known])
+    until = [[event for event in mine if event.at <= moment * HALF_DAY] for mine in known]
+    then = history.as_of("value", np.full(len(pairs), moment * HALF_DAY))
+    np.testing.assert_array_equal(then, [mine[-1].value if mine else np.nan for mine in until])
+
+
+@many
+@given(happenings, askings)
+def test_regrouped_events_are_those_of_all_owners_of_the_group(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]
+) -> None:
+    group = np.array([1, 0, 1, 1])
+    regrouped = events_of(rows).regrouped(group, 2)
+    owner = np.array([group[owner] for owner, _ in pairs], np.int64)
+    window = History(regrouped, owner, np.array([at for _, at in pairs], np.int64) * HALF_DAY).window()
+    by_owner = sorted(rows, key=lambda row: row[0])  # ties in time come in the order of the owners
+    expected = slowly(
+        [(group[who], at, value, code) for who, at, value, code in by_owner],
+        list(zip(owner, (at for _, at in pairs), strict=True)),
+    )
+    assert list(window.at) == [event.at for mine in expected for event in mine]
+    np.testing.assert_array_equal(window.numbers("value"), [event.value for mine in expected for event in mine])
+
+
+def test_reductions_hold_at_the_ends_of_the_number_line() -> None:
+    largest = np.finfo(np.float64).max
+    window = history_of([(0, 0, largest, 0), (0, 1, largest, 0)], [(0, 2), (1, 2)]).window()
+    np.testing.assert_array_equal(window.median(window.numbers("value")), [largest, np.nan])
+    far = np.iinfo(np.int64)
+    events = Events(np.array([0, 2]), np.array([far.min, far.max]), {"value": np.array([1.0, 2.0])})
+    history = History(events, np.array([0, 0]), np.array([0, far.max]))
+    np.testing.assert_array_equal(history.as_of("value"), [1, 2])
+
+
+def test_divide_is_null_where_it_would_be_infinite_or_unknown() -> None:
+    nan = np.nan
+    np.testing.assert_array_equal(divide([1, 0, nan, 1, 3], [0, 0, 1, nan, 2]), [nan, nan, nan, nan, 1.5])
+    np.testing.assert_array_equal(divide(1, np.array([[2.0], [0.0]])), [[0.5], [nan]])
+
+
+def test_log_positive_is_null_where_there_is_no_logarithm() -> None:
+    np.testing.assert_array_equal(log_positive(np.array([1, 0, -1, np.nan])), [0, np.nan, np.nan, np.nan])
+
+
+def test_sum_measured_is_null_only_where_nothing_was_measured() -> None:
+    nan = np.nan
+    total = sum_measured(np.array([1, 1, nan, nan]), np.array([2, nan, 2, nan]))
+    np.testing.assert_array_equal(total, [3, 1, 2, nan])
