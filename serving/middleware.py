@@ -154,6 +154,15 @@ async def respond(send: Send, details: schemas.Problem, *, headers: Iterable[tup
     await send({"type": "http.response.body", "body": body})
 
 
+def own_failure(record: logging.LogRecord) -> bool:
+    """Say whether a logged failure is the service's own, for use as a filter.
+
+    BentoML logs a trace of each request that a caller got wrong, too; the caller has been told.
+    """
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ not in {"ValidationError", "InvalidArgument"}
+
+
 def _translate(status: int, answer: bytes, request: bytes) -> schemas.Problem:
     """Return the problem that BentoML's or Starlette's own error answer stands for."""
     try:

@@ -19,14 +19,13 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
 import bentoml
 from anyio import CapacityLimiter, to_thread
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, SettingError
 from serving import openapi, schemas
-from serving.middleware import ProblemDetails, RequestLimits
+from serving.middleware import ProblemDetails, RequestLimits, own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +83,7 @@ class _Impel:
     """How likely each influencer is to drive the action that a campaign wants."""
 
     def __init__(self) -> None:
-        logging.getLogger("bentoml._internal.server.http_app").addFilter(_worth_logging)
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
         self.answers = load()
         self._limiter = CapacityLimiter(_THREADS)
         _PAGES.state.answers = self.answers
@@ -125,12 +124,6 @@ def _warm_up(answers: Answers) -> None:
     answers.predict(schemas.PredictRequest.model_validate_json(body))
     gc.collect()
     gc.freeze()
-
-
-def _worth_logging(record: logging.LogRecord) -> bool:
-    """Say whether a failure is the service's own: BentoML logs a trace of each request that a caller got wrong, too."""
-    kind = record.exc_info[0] if record.exc_info else None
-    return kind is None or not issubclass(kind, ValidationError | bentoml.exceptions.InvalidArgument)
 
 
 async def _index(_: Request) -> Response:

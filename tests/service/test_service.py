@@ -24,6 +24,7 @@ import pytest
 from features import EventStore, build, open_tables
 from features.errors import ImpelError
 from serving import schemas, service
+from serving.answers import Answers
 from serving.launch import READY, running
 from serving.middleware import MAX_BODY
 from serving.predictor import Predictor
@@ -146,6 +147,19 @@ def test_what_is_not_measured_is_null(client: httpx.Client, world: World) -> Non
     (found,) = answer.json()["predictions"]
     assert found["expected_value"] is None
     assert "NaN" not in answer.text
+
+
+def test_before_the_data_begins_nothing_is_measured(world: World) -> None:
+    answers = Answers(Predictor.load(world.bundle), world.store, as_of=pd.Timestamp("2001-01-01").as_unit("us"))
+    body = {"brief": BRIEF, "candidates": [{"account_id": account} for account in world.ids[:5]]}
+    found = answers.predict(schemas.PredictRequest.model_validate_json(json.dumps(body)))
+    assert [each.baselines for each in found.predictions] == [
+        schemas.Baselines(followers=None, engagement_rate=None, klout=None, kred=None, peerindex=None)
+    ] * 5
+    assert all(0 <= each.likelihood <= 1 for each in found.predictions)
+    filters = {"min_followers": 0, "max_followers": 10**12}
+    ranked = answers.rank(schemas.RankRequest.model_validate_json(json.dumps({"brief": BRIEF, "filters": filters})))
+    assert (ranked.considered, ranked.matching) == (len(world.ids), 0), "who is unknown keeps no filter on followers"
 
 
 def test_reasons_on_request(client: httpx.Client, world: World) -> None:
