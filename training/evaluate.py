@@ -40,7 +40,7 @@ TIERS = (
     "mega (1 million and more)",
 )
 _TIER_EDGES = (1e4, 5e4, 5e5, 1e6)
-UNKNOWN = "unknown"
+UNKNOWN, ALL = "unknown", "all"
 
 
 class Pool:
@@ -74,7 +74,7 @@ def likelihood_figures(pool: Pool, *, bins: int = 10) -> dict[str, dict[str, Any
     """Return per policy how good its likelihoods are, and how far the model is ahead of it.
 
     AUC of the score as it is, AUC of the likelihood made of it, log loss, Brier score, skill against the base rate
-    known at training time, calibration error beside the one that chance alone would show; model_ahead: the paired
+    known at training time, calibration error beside the one that chance alone would show; *model_ahead: the paired
     differences, above 0 where the model is better.
     """
     outcome, boot = pool.array("outcome"), pool.bootstrap
@@ -102,7 +102,9 @@ def likelihood_figures(pool: Pool, *, bins: int = 10) -> dict[str, dict[str, Any
         if name in pool.scores:
             # Whom to hire first and how likely it is are two questions: the model answers the second by its likelihood.
             score = pool.likelihoods[name] if name in {MODEL, ORACLE} else pool.scores[name]
-            found["score_auc"] = boot.auc(outcome, score).to_dict()
+            auc = boot.auc(outcome, score)
+            found["score_auc"] = auc.to_dict()
+            found["score_auc_model_ahead"] = difference(model["auc"], auc).to_dict()
         figures[name] = found
     return figures
 
@@ -172,30 +174,14 @@ def slice_figures(pool: Pool, *, columns: Mapping[str, str], bins: int = 10) -> 
     ----------
     columns : column of the rows -> what it is called for readers
     """
-    found = []
-    outcome = pool.array("outcome")
+    everything = pd.Series("all activations", index=pool.rows.index)
+    found = [_part(pool, ALL, "all activations", everything, bins=bins)]
     for column, title in columns.items():
-        values = pool.rows[column]
-        names = (
-            [tier for tier in TIERS if (values == tier).any()] if column == "tier" else sorted(set(values) - {UNKNOWN})
-        )
-        for name in [*names, *([UNKNOWN] if (values == UNKNOWN).any() else [])]:
-            chosen = (values == name).to_numpy()
-            facts = {
-                "by": title,
-                "slice": str(name),
-                "rows": int(chosen.sum()),
-                "campaigns": len(np.unique(pool.campaign[chosen])),
-                "reached_share": float(outcome[chosen].mean()),
-            }
-            found.append(
-                facts
-                | (
-                    _slice(pool, chosen, bins=bins)
-                    if not (why := _too_little(outcome[chosen]))
-                    else {"not_enough": why}
-                )
-            )
+        values = pool.rows[column].astype(str)
+        order = {tier: place for place, tier in enumerate(TIERS)} | {UNKNOWN: len(TIERS) + 1}
+        names = sorted(set(values), key=lambda name: (order.get(name, len(TIERS)), name))
+        if len(names) > 1:  # a single part is the whole
+            found += [_part(pool, title, name, values, bins=bins) for name in names]
     return found
 
 
@@ -278,8 +264,17 @@ def _against(model: dict[str, Estimate], other: dict[str, Estimate]) -> dict[str
     return found | {f"{name}_ratio": ratio(model[name], other[name]).to_dict() for name in names}
 
 
-def _slice(pool: Pool, chosen: npt.NDArray[np.bool_], *, bins: int) -> dict[str, Any]:
-    outcome, boot = pool.array("outcome"), pool.bootstrap
+def _part(pool: Pool, title: str, name: str, values: pd.Series, *, bins: int) -> dict[str, Any]:
+    outcome, boot, chosen = pool.array("outcome"), pool.bootstrap, (values == name).to_numpy()
+    facts = {
+        "by": title,
+        "slice": name,
+        "rows": int(chosen.sum()),
+        "campaigns": len(np.unique(pool.campaign[chosen])),
+        "reached_share": float(outcome[chosen].mean()),
+    }
+    if why := _too_little(outcome[chosen]):
+        return facts | {"not_enough": why}
     likelihood = pool.likelihoods[MODEL]
     losses, brier = metrics.log_losses(outcome, likelihood), metrics.brier_scores(outcome, likelihood)
     base = metrics.brier_scores(outcome, pool.likelihoods[BASE_RATE])
@@ -290,7 +285,7 @@ def _slice(pool: Pool, chosen: npt.NDArray[np.bool_], *, bins: int) -> dict[str,
         for name, score in pool.scores.items()
         if name != MODEL_LIKELIHOOD and np.isfinite(score[chosen]).any()
     }
-    return {
+    return facts | {
         "score_auc": {name: boot.auc(outcome, score, rows=chosen).to_dict() for name, score in scores.items()},
         "log_loss": boot.mean(losses, rows=chosen).to_dict(),
         "brier_skill": Estimate(1.0 - left.value, 1.0 - left.draws).to_dict(),

@@ -38,16 +38,11 @@ class Policy:
 
 RANDOM, MODEL, MODEL_LIKELIHOOD, ORACLE = "random", "model", "model_likelihood", "oracle"
 SIMPLE = (
-    Policy("followers", "most followers", "log_followers", "counts of followers (table account_stats)", is_log=True),
-    Policy(
-        "engagement_rate",
-        "engagement rate",
-        "engagement_rate_median_90d",
-        "posts with counts of the last 90 days and followers",
-    ),
-    Policy("klout", "Klout-like score", "klout_score", "interactions, or posts with shares and comments"),
-    Policy("kred", "Kred-like influence", "kred_influence", "interactions, or posts with shares and comments"),
-    Policy("peerindex", "PeerIndex-like score", "peerindex", "interactions between accounts"),
+    Policy("followers", "most followers", "log_followers", "followers (table account_stats)", is_log=True),
+    Policy("engagement_rate", "engagement rate", "engagement_rate_median_90d", "posts and followers (account_stats)"),
+    Policy("klout", "Klout-like score", "klout_score", "followers (account_stats) or interactions"),
+    Policy("kred", "Kred-like influence", "kred_influence", "interactions"),
+    Policy("peerindex", "PeerIndex-like score", "peerindex", "interactions"),
     Policy("past_outcomes", "mean of own past outcomes", "past_actions_mean", "earlier outcomes of the same accounts"),
 )
 POLICIES = {

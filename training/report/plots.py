@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
+from training.evaluate import ALL
 from training.policies import MODEL, MODEL_LIKELIHOOD, ORACLE, POLICIES, RANDOM
 from training.report.numbers import count, short
 
@@ -177,7 +178,7 @@ def forest(slices: list[dict[str, Any]], *, rule: str | None) -> Markup:
     judged = [one for one in slices if "score_auc" in one]
     rows: list[dict[str, Any] | str] = []
     for one in judged:
-        if not any(isinstance(row, dict) and row["by"] == one["by"] for row in rows):
+        if one["by"] != ALL and not any(isinstance(row, dict) and row["by"] == one["by"] for row in rows):
             rows.append(one["by"])
         rows.append(one)
     rows.reverse()

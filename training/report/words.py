@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from training.evaluate import ALL
 from training.policies import MODEL, ORACLE, POLICIES, RANDOM
 from training.report.numbers import count, figure, share, short, times, within
 
@@ -36,10 +37,7 @@ def title(m: Metrics) -> str:
     """Return the finding in one plain sentence."""
     head = m["headline"]
     if head["of"] == "likelihood":
-        auc = m["likelihood"][MODEL]["score_auc"]
-        if auc["low"] is None or auc["low"] <= 0.5:
-            return f"The data cannot tell whether Impel foresees which activation {_will(m)}"
-        return f"Impel foresees which activation {_will(m)}: right in {100 * auc['value']:.0f} of 100 pairs"
+        return _foresight(m)
     low, high = _bounds(entry(m)["model_against"][head["against"]][f"{head['measure']}_difference"])
     those = f"hiring those {_THOSE[head['against']]}"
     paid = "paid more" if head["measure"] == "net_value" else "brought more"
@@ -74,9 +72,13 @@ def about_reliability(m: Metrics) -> str:
         said = sum(one["likelihood"] * one["rows"] for one in bins) / sum(one["rows"] for one in bins)
         came = sum(one["observed"] * one["rows"] for one in bins) / sum(one["rows"] for one in bins)
         way = "too high" if said > came else "too low"
+        overall = (
+            "Overall they were neither too high nor too low, but in places they were"
+            if abs(said - came) < error["by_chance_high"] / 2
+            else f"Overall they were {way}: {share(said)} said, {share(came)} came"
+        )
         judged = (
-            f"{off}, and {chance} (rarely more than {_points(error['by_chance_high'])}): more than chance. "
-            f"Overall they were {way}: {share(said)} said, {share(came)} came."
+            f"{off}, and {chance} (rarely more than {_points(error['by_chance_high'])}): more than chance. {overall}."
         )
     worst = max(bins, key=lambda one: abs(one["likelihood"] - one["observed"]))
     return (
@@ -130,9 +132,10 @@ def about_value(m: Metrics) -> str:
 
 def about_slices(m: Metrics) -> str:
     """Say where the model can be trusted less."""
-    judged = [one for one in m["slices"] if "score_auc" in one]
+    parts = [one for one in m["slices"] if one["by"] != ALL]
+    judged = [one for one in parts if "score_auc" in one]
     if not judged:
-        return "No part of the data has enough outcomes to be judged by itself."
+        return "No part of the data differs from the whole and has enough outcomes to be judged by itself."
     sure = [one for one in judged if (one["score_auc"][MODEL]["low"] or 0) > 0.5]
     worst = min(judged, key=lambda one: one["score_auc"][MODEL]["value"])
     said = (
@@ -148,7 +151,7 @@ def about_slices(m: Metrics) -> str:
     ]
     if behind:
         said += f" The {POLICIES[rule].label} rule orders better in {', '.join(behind)}."
-    left_out = len(m["slices"]) - len(judged)
+    left_out = len(parts) - len(judged)
     if left_out:
         have = "One part has" if left_out == 1 else f"{left_out} parts have"
         said += f" {have} too few outcomes to be drawn; the table lists them."
@@ -204,14 +207,30 @@ def _best_rule(m: Metrics) -> str:
     ).strip()
 
 
+def _foresight(m: Metrics) -> str:
+    auc, rule = m["likelihood"][MODEL]["score_auc"], m["headline"]["best_score"]
+    if (auc["low"] or 0.0) <= 0.5:
+        return f"The data cannot tell whether Impel foresees which activation {_will(m)}"
+    if rule is not None:
+        low, high = _bounds(m["likelihood"][rule]["score_auc_model_ahead"])
+        if high < 0:
+            return f"A simple rule, {POLICIES[rule].label}, foresees better than Impel which activation {_will(m)}"
+        if low <= 0:
+            return (
+                f"Impel foresees which activation {_will(m)}, "
+                f"but the data cannot tell it from a simple rule, {POLICIES[rule].label}"
+            )
+    return f"Impel foresees which activation {_will(m)}: right in {100 * auc['value']:.0f} of 100 pairs"
+
+
 def _pairs(m: Metrics) -> str:
     figures = m["likelihood"]
     auc = figures[MODEL]["score_auc"]
     if auc["value"] is None:
         return f"All tested activations ended alike: how well Impel tells which {_will(m)} cannot be judged."
     said = (
-        f"Of two activations, one that {reached(m)} and one that did not, Impel gave the higher likelihood to the right "
-        f"one in {100 * auc['value']:.0f} of 100 cases{_interval(auc, _hundred)}; a coin is right in 50"
+        f"Of two activations, one that {reached(m)} and one that did not, Impel gave the higher likelihood to the "
+        f"right one in {100 * auc['value']:.0f} of 100 cases{_interval(auc, _hundred)}; a coin is right in 50"
     )
     best = m["headline"]["best_score"]
     if best is not None:
