@@ -24,7 +24,7 @@ def features(known: Known) -> Features:
     created = known.bucket.created_at[known.account]
     return {
         "fee_log": np.log1p(known.fee),
-        "fee_per_1000_followers_log": log_positive(1_000 * divide(known.fee, known.followers)),
+        "fee_per_1000_followers_log": log_positive(divide(known.fee, known.followers)) + np.log(1_000),
         "log_break_even": log_positive(break_even(known.fee, value)),
         "value_per_action_log": log_positive(value),
         "budget_log": np.log1p(briefs.budget[campaign]),

@@ -16,7 +16,7 @@ from features.known import Known, cost
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from features.events import IntArray
+    from features.events import FloatArray, IntArray
     from features.store import EventStore
 
 FAMILIES = (engagement, authenticity, audience_fit, track_record, offer, cross_platform)
@@ -54,14 +54,14 @@ def build(
     Raises
     ------
     DataError
-        Where a column is missing, or an account or campaign is unknown.
+        Where a column is missing, an account or campaign is unknown, or a moment or fee is none.
     """
     briefs = Briefs.of(store.campaigns, store.campaign_audience) if campaigns is None else Briefs.of(campaigns)
     _require(pairs, "campaign_id", "account_id", "decided_at")
     campaign = _places(briefs.campaign_id, pairs["campaign_id"], "campaign")
     row = _places(pd.Index(store.accounts["account_id"]), pairs["account_id"], "account")
     decided_at = microseconds(pairs["decided_at"])
-    fee = pairs["fee"].to_numpy(np.float64, na_value=np.nan) if "fee" in pairs else np.full(len(pairs), np.nan)
+    fee = _fees(pairs["fee"]) if "fee" in pairs else np.full(len(pairs), np.nan)
     matrix = np.full((len(pairs), len(FEATURES)), np.nan)
     column = {name: number for number, name in enumerate(FEATURES)}
     texts = {name: np.full(len(pairs), None, object) for name in CATEGORIES}
@@ -96,6 +96,18 @@ def _require(pairs: pd.DataFrame, *names: str) -> None:
     for name in names:
         if name not in pairs:
             raise DataError(f"The pairs have no column {name!r}.{nearest(name, pairs.columns)}")
+
+
+def _fees(fees: pd.Series) -> FloatArray:
+    try:
+        amounts = pd.to_numeric(fees).to_numpy(np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"fee holds something that is no amount: {error}") from None
+    wrong = amounts[(amounts < 0) | np.isinf(amounts)]
+    if len(wrong):
+        rows = f"{len(wrong)} of {len(fees)} rows, such as {wrong[0]:g}"
+        raise DataError(f"fee is no amount in {rows}; give 0 or more, or leave it null.")
+    return amounts
 
 
 def _places(index: pd.Index, wanted: pd.Series, what: str) -> IntArray:

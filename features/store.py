@@ -202,7 +202,7 @@ class EventStore:
     accounts, campaigns, campaign_audience : DataFrame
         The contract's tables; `accounts` in the order of the store, with the columns bucket, owner and influencer.
     newest : Timestamp
-        The newest moment of the data.
+        The newest moment of the data; NaT where nothing has one.
     missing : tuple of str
         Optional tables that the source lacks; the features that need them are null.
     fingerprint : str
@@ -350,7 +350,7 @@ def _write(tables: Tables, folder: Path, buckets: int | None, progress: Callable
         "fingerprint": tables.fingerprint,
         "missing": list(tables.missing),
         "buckets": buckets,
-        "newest": newest.isoformat(),
+        "newest": None if newest is None else newest.isoformat(),
     }
     # Written last: a folder without a manifest is not a store.
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
