@@ -63,7 +63,7 @@ def play(
     """Yield the truth and the activations of one block of campaigns after the other."""
     step = max(1, PAIRS_AT_ONCE // len(population.owner))
     holdout = rng.random(len(briefs)) < HOLDOUT
-    rate = _shown_engagement_rate(population) + rng.normal(0, 0.2, len(population.owner))
+    rate = shown_engagement_rate(population) + rng.normal(0, 0.2, len(population.owner))
     for start in range(0, len(briefs), step):
         block = slice(start, min(start + step, len(briefs)))
         response = respond(population, briefs, block)
@@ -96,7 +96,7 @@ def together(blocks: list[Activations]) -> Activations:
     return Activations(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Activations)))
 
 
-def _shown_engagement_rate(population: Population) -> Array:
+def shown_engagement_rate(population: Population) -> Array:
     """Return the log of the engagement rate that a buyer sees, pods and bought likes included."""
     accounts = np.arange(len(population.owner))
     total = population.followers
