@@ -144,6 +144,18 @@ def test_revenue_per_follower_falls_with_size(market: Market) -> None:
     assert found.slope == pytest.approx(-0.41, abs=3 * found.stderr + 0.02)
 
 
+@pytest.mark.parametrize(
+    ("smallest", "largest", "low", "high"),
+    # Vendors 2025: nano, micro, mid, macro.
+    [(1e3, 1e4, 10, 150), (1e4, 5e4, 100, 500), (5e4, 5e5, 160, 5_000), (5e5, 1e6, 5_000, 10_000)],
+)
+def test_fees_are_those_of_the_tier(market: Market, smallest: float, largest: float, low: float, high: float) -> None:
+    fee = market(f"SELECT fee FROM pairs WHERE followers BETWEEN {smallest} AND {largest}").fee
+    # Published ranges do not say how much they cover.
+    assert low <= fee.median() * 1.1 <= high
+    assert fee.between(low / 2, 2 * high).mean() > 0.9
+
+
 def test_actions_are_cheapest_in_the_middle(market: Market) -> None:
     # Bakshy et al., WSDM 2011; Tian, Dew and Iyengar, JMR 2024: about 7,500 to 10,000 followers on TikTok.
     by_size = market("""SELECT floor(2 * log10(followers)) / 2 AS size, sum(value) / sum(fee) AS value FROM pairs

@@ -164,4 +164,6 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         simulate(tmp_path)
     with pytest.raises(SettingError, match="is a file; name a new or empty folder"):
         simulate(tmp_path / "mine.txt")
+    with pytest.raises(SettingError, match=r"cannot be made .*; name another one"):
+        simulate(tmp_path / "mine.txt" / "market")
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HIRED_PER_CAMPAIGN = 22.5
 HOLDOUT = 0.08  # share of campaigns that ran one
-PAIRS_AT_ONCE = 1_000_000
+PAIRS_AT_ONCE = 400_000
 
 
 @dataclass(frozen=True)

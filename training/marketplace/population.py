@@ -77,11 +77,7 @@ class Population:
     shares: Array
     saves: Array
     fee: Array  # log
-    growth: Array  # of real followers per month
-    purchases: Array  # (accounts, 3) months at which fake followers arrived; share of them in `purchased`
-    purchased: Array
-    viral_month: Array  # -1: none
-    viral_gain: Array
+    viral_month: Array  # in which one post went round and brought real followers; -1: none
     audience: dict[str, Array] = field(repr=False)  # dimension -> (accounts, buckets), of the real followers
     real_path: Array = field(repr=False)  # (accounts, months)
     fake_path: Array = field(repr=False)
@@ -145,24 +141,8 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
     members = rng.permutation(np.flatnonzero(in_pod[owner] & (nth == 0)))
     pod[members] = np.arange(len(members)) // published.POD_SIZE
 
-    lean = np.log(followers / published.GROWTH_TO) / np.log(published.GROWTH_FROM / published.GROWTH_TO)
-    growth = published.GROWTH_MEGA + (published.GROWTH_NANO - published.GROWTH_MEGA) * np.clip(lean, 0, 1.2)
-    growth = growth + rng.normal(0, published.GROWTH_SPREAD, a)
-    purchases = rng.uniform(-10, ANCHOR_MONTH - 1, (a, 3))
-    purchased = dirichlet(np.full((a, 3), 0.6), rng)
-    viral = rng.random(a) < 0.15
-    viral_month = np.where(viral, rng.integers(1, MONTHS - 3, a), -1)
-    viral_gain = rng.uniform(0.08, 0.30, a)
-    real_path, fake_path = _paths(
-        followers=followers,
-        fake_share=fake_share,
-        prone=prone[owner],
-        growth=growth,
-        purchases=purchases,
-        purchased=purchased,
-        viral_month=viral_month,
-        viral_gain=viral_gain,
-    )
+    viral_month = np.where(rng.random(a) < 0.15, rng.integers(1, MONTHS - 3, a), -1)
+    real_path, fake_path = _paths(followers, fake_share, prone[owner], viral_month, rng)
     return Population(
         trust=rng.standard_normal(n),
         skill=rng.standard_normal(n),
@@ -183,11 +163,7 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
         shares=rng.normal(0, published.PER_LIKE_SPREAD, a),
         saves=rng.normal(0, published.PER_LIKE_SPREAD, a),
         fee=rng.normal(0, published.FEE_SPREAD, a),
-        growth=growth,
-        purchases=purchases,
-        purchased=purchased,
         viral_month=viral_month,
-        viral_gain=viral_gain,
         audience=_audiences(topics[owner], vertical[owner], country[owner], rng),
         real_path=real_path,
         fake_path=fake_path,
@@ -195,27 +171,23 @@ def draw(influencers: int, rng: np.random.Generator) -> Population:
 
 
 def _paths(
-    *,
-    followers: Array,
-    fake_share: Array,
-    prone: Array,
-    growth: Array,
-    purchases: Array,
-    purchased: Array,
-    viral_month: Array,
-    viral_gain: Array,
+    followers: Array, fake_share: Array, prone: Array, viral_month: Array, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Return real and fake followers at each turn of the month, equal to `followers` at the anchor."""
+    """Return real and fake followers at each turn of the month; at the anchor they are as given."""
+    a = len(followers)
     month = np.arange(MONTHS)
-    log_real = growth[:, None] * (month - ANCHOR_MONTH)
-    log_real = log_real + np.log1p(viral_gain)[:, None] * (
-        ((month > viral_month[:, None]) & (viral_month[:, None] >= 0)).astype(float)
-        - ((viral_month < ANCHOR_MONTH) & (viral_month >= 0))[:, None]
-    )
-    path = np.exp(log_real)
-    bought = sum(purchased[:, [j]] * (month >= purchases[:, [j]]) for j in range(purchases.shape[1]))
+    lean = np.log(followers / published.GROWTH_TO) / np.log(published.GROWTH_FROM / published.GROWTH_TO)
+    growth = published.GROWTH_MEGA + (published.GROWTH_NANO - published.GROWTH_MEGA) * np.clip(lean, 0, 1.2)
+    growth = growth + rng.normal(0, published.GROWTH_SPREAD, a)
+    burst = np.where(viral_month >= 0, np.log1p(rng.uniform(0.08, 0.30, a)), 0.0)
+    after = (month > viral_month[:, None]).astype(float) - (viral_month < ANCHOR_MONTH)[:, None]
+    path = np.exp(growth[:, None] * (month - ANCHOR_MONTH) + burst[:, None] * after)
+
+    # Who buys has bought at up to three moments, all before the anchor; the few fakes of the others come along.
+    moments = rng.uniform(-10, ANCHOR_MONTH - 1, (a, 3))
+    parts = dirichlet(np.full((a, 3), 0.6), rng)
+    bought = np.einsum("aj,ajm->am", parts, (month >= moments[:, :, None]).astype(float))
     real = ((1 - fake_share) * followers)[:, None] * path
-    # Without purchases the few fakes come along with the rest.
     fake = (fake_share * followers)[:, None] * np.where(prone[:, None], bought, path)
     return real, fake
 

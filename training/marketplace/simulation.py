@@ -99,7 +99,10 @@ def _checked(folder: str | Path, *, influencers: int, campaigns: int, seed: int)
         raise SettingError(f"{folder} is a file; name a new or empty folder for the marketplace.")
     if folder.is_dir() and any(folder.iterdir()):
         raise SettingError(f"The folder {folder} is not empty; name a new one or empty it first.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"The folder {folder} cannot be made ({error.strerror}); name another one.") from error
     return folder
 
 
