@@ -35,7 +35,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Family = Literal[
     "engagement", "authenticity", "audience fit", "track record", "offer", "cross-platform", "social scores"
@@ -168,7 +171,7 @@ _ENTRIES: dict[Family, tuple[tuple[str, str, str, str, Direction, tuple[str, ...
          "no number of followers, or no dimension that both have", "free",
          ("account_stats", "audiences", "campaign_audience", "followers")),
         ("own_language_share", "share", "share of the target that speaks the account's language, 0 where not named",
-         "no language of the account or in the brief", "free", ("accounts", "campaign_audience")),
+         "no language of the account or in the brief", "free", ("campaign_audience", "accounts")),
         ("topic_share_180d", "share", "share of posts with known topics that are on a topic of the brief, 180 days",
          "no post with known topics in the window, or no topic in the brief", "free", ("posts", "campaigns")),
         ("topic_engagement_ratio_180d", "ratio",
@@ -241,19 +244,20 @@ _ENTRIES: dict[Family, tuple[tuple[str, str, str, str, Direction, tuple[str, ...
          ("account_stats", "followers")),
         ("klout_amplification", "log1p",
          "Klout: shares of posts (where none were measured: reshares) and mentions in 90 days",
-         "nothing known of the account, or no interactions table and no shares", "free", ("posts", "interactions")),
+         "nothing known of the account, or no interactions table and no shares", "free",
+         ("posts", "interactions", "account_stats")),
         ("klout_network", "log1p", "Klout: mean logarithm of the followers of those who interact, 90 days",
          "no interaction in the window by somebody whose followers are known", "free", ("interactions",)),
         ("klout_score", "1 to 100", "Klout, after its first form", "none of its three parts known", "free",
          ("account_stats", "posts", "interactions", "followers")),
         ("kred_influence", "0 to 1,000",
          "Kred influence: points for replies, reshares and mentions in 90 days, by platform and language", _NOTHING,
-         "free", ("interactions",)),
+         "free", ("interactions", "account_stats", "posts")),
         ("kred_outreach", "level", "Kred outreach: level for 10 points per interaction that the account ever gave",
-         _NOTHING, "free", ("interactions",)),
+         _NOTHING, "free", ("interactions", "account_stats", "posts")),
         ("peerindex_authority", "0 to 100",
          "PeerIndex authority: rank in the graph of comments, mentions and reshares, each once a day, 120 days",
-         _NOTHING, "free", ("interactions",)),
+         _NOTHING, "free", ("interactions", "account_stats", "posts")),
         ("peerindex", "0 to 100", "PeerIndex: authority, audience and activity", _NOTHING, "free",
          ("interactions", "account_stats", "posts", "followers")),
     ),
@@ -269,3 +273,12 @@ def digest() -> str:
     """Return a hash of the catalogue: a model fits only the features that it was trained on."""
     text = json.dumps([asdict(feature) for feature in FEATURES.values()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def without(missing: Collection[str]) -> dict[Family, tuple[str, ...]]:
+    """Return the features that are null without the missing tables, by family; families that lose none are left out."""
+    lost: dict[Family, list[str]] = {}
+    for feature in FEATURES.values():
+        if feature.tables[0] in missing:
+            lost.setdefault(feature.family, []).append(feature.name)
+    return {family: tuple(names) for family, names in lost.items()}

@@ -1,0 +1,429 @@
+"""The command `impel`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from features.errors import DataError, SettingError
+from training import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.store import EventStore
+
+_DATA = click.argument("data", metavar="DATA")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_TRACKING = click.option(
+    "--tracking-uri", metavar="URI", help="MLflow's tracking URI; by default a database in IMPEL_HOME."
+)
+_NAME = click.option("--name", default="impel", show_default=True, help="Name of the registered model.")
+_MODEL = click.option(
+    "--model",
+    metavar="URI",
+    default="models:/impel@champion",
+    show_default=True,
+    help="A registered model or a bundle folder.",
+)
+_AS_OF = click.option("--as-of", metavar="TIME", help="What was known at this moment; by default all of the data.")
+
+
+@click.group(cls=console.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="impel", message="%(prog)s %(version)s")
+def main() -> None:
+    """Say how likely each influencer is to drive the action that a campaign wants, and how sure that is.
+
+    DATA is a folder of Parquet or CSV files or a .duckdb file with the tables of the data contract: accounts, posts,
+    campaigns and outcomes, and as many of the others as you have.
+
+    A first round: impel simulate market, impel check market, impel train market, impel backtest market --out report,
+    impel rank market --campaign ID. Or all at once: impel demo.
+
+    Models and prepared data are kept in IMPEL_HOME (by default .impel in the current folder).
+    """
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to keep data and report; by default IMPEL_HOME/demo."
+)
+def demo(out: Path | None) -> None:
+    """Go the whole way on a small demo marketplace: simulate, check, train, backtest, rank, serve."""
+    from training.demo import run
+
+    run(out)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--influencers", default=2500, show_default=True)
+@click.option("--campaigns", default=300, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same tables.")
+@click.option("--truth", is_flag=True, help="Also write truth.parquet: the true distribution for every candidate.")
+def simulate(folder: Path, influencers: int, campaigns: int, seed: int, truth: bool) -> None:
+    """Write the tables of a simulated marketplace, generated from published effects."""
+    from training.marketplace import simulate as generate
+
+    with console.progress("simulating") as tell:
+        generate(folder, influencers=influencers, campaigns=campaigns, seed=seed, truth=truth, progress=tell)
+    click.echo(folder)
+
+
+@main.command()
+@_DATA
+@_JSON
+@click.option("--refused", metavar="DIR", type=click.Path(path_type=Path), help="Write the rows with errors here.")
+def check(data: str, as_json: bool, refused: Path | None) -> None:
+    """Check tables against the data contract: all problems at once.
+
+    Exit code 1 where there is an error; warnings leave it at 0.
+    """
+    from features.checks import check as examine
+
+    with console.progress("checking"):
+        report = examine(data)
+    written = report.refused(refused) if refused is not None else []
+    if as_json:
+        console.as_json(report.to_dict() | {"refused": [str(path) for path in written]})
+    else:
+        for name, rows in report.tables.items():
+            click.echo(f"{name}: {rows:,} rows")
+        click.echo(str(report))
+        for path in written:
+            click.echo(f"refused rows: {path}")
+    if not report.ok:
+        click.get_current_context().exit(1)
+
+
+@main.command()
+@click.argument("data", metavar="[DATA]", required=False)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="A .parquet or .csv file.")
+@click.option("--describe", is_flag=True, help="Print what each feature means instead.")
+@_JSON
+def features(data: str | None, out: Path | None, describe: bool, as_json: bool) -> None:
+    """Write one row per past activation: features as they were known when it was decided, and what came of it."""
+    if describe:
+        _describe(as_json=as_json)
+        return
+    if data is None or out is None:
+        raise click.UsageError("Give DATA and --out FILE, or --describe.")
+    import pandas as pd
+
+    from features import build
+
+    store = prepared(data)
+    activations = store.activations()
+    with console.progress("features") as tell:
+        X = build(store, activations, progress=lambda share: tell(f"{share:.0%}"))
+    labels = activations.drop(columns="goal")
+    _write(pd.concat([labels, X], axis=1), out)
+    console.note(f"{len(X):,} activations, {X.shape[1]} features: {out}")
+
+
+def _describe(*, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from features.catalogue import FEATURES
+
+    entries = [asdict(feature) for feature in FEATURES.values()]
+    if as_json:
+        console.as_json(entries)
+    else:
+        console.table(pd.DataFrame(entries)[["name", "family", "unit", "meaning", "null"]])
+
+
+@main.command()
+@_DATA
+@click.option("--until", metavar="TIME", help="Learn only from outcomes that were complete by then.")
+@_TRACKING
+@_NAME
+@_JSON
+def train(data: str, until: str | None, tracking_uri: str | None, name: str, as_json: bool) -> None:
+    """Learn from past outcomes and register the model; the first becomes champion, later ones challenger."""
+    from training.train import train as learn
+
+    store = prepared(data)
+    with console.progress("training") as tell:
+        trained = learn(
+            store, source=data, until=moment(until, "--until"), name=name, tracking=tracking_uri, progress=tell
+        )
+    figures = trained.figures
+    if as_json:
+        facts = {"version": trained.version, "bundle": str(trained.folder), "activations": trained.activations}
+        console.as_json(facts | {"without": trained.lost, "walk_forward": figures})
+        return
+    click.echo(f"{name} version {trained.version}, learnt from {trained.activations:,} activations: {trained.folder}")
+    for family, names in trained.lost.items():
+        click.echo(f"worked without {len(names)} features of {family}: no {', '.join(tables_of(names, store.missing))}")
+    for figure, value in figures.items():
+        click.echo(f"walk-forward {figure.replace('_', ' ')}: {value:.3f}")
+
+
+def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
+    """Return the missing tables for want of which these features are null."""
+    from features.catalogue import FEATURES
+
+    return sorted({FEATURES[name].tables[0] for name in names} & set(missing))
+
+
+@main.command()
+@_DATA
+@click.option(
+    "--out", metavar="DIR", required=True, type=click.Path(path_type=Path), help="For report.html and numbers."
+)
+@click.option("--folds", default=5, show_default=True, help="How many blocks of campaigns are tested.")
+@click.option("--at-least", type=int, help="Actions to ask for where fee or value is unknown; otherwise break-even.")
+@click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
+@_JSON
+def backtest(data: str, out: Path, folds: int, at_least: int | None, truth: bool, as_json: bool) -> None:
+    """Say what the model would have earned on past campaigns, each judged by what was known before it."""
+    from features import build, catalogue
+    from training import report
+    from training.backtest import backtest as judge
+    from training.model import ActionModel
+    from training.train import closed
+    from training.truth import MarketTruth
+
+    store = prepared(data)
+    activations = closed(store)
+    with console.progress("backtesting") as tell:
+        X = build(store, activations, progress=lambda share: tell(f"features {share:.0%}"))
+        result = judge(
+            X,
+            activations,
+            model=ActionModel(),
+            folds=folds,
+            at_least=at_least,
+            truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
+            metadata={"families_without": list(catalogue.without(store.missing))},
+            progress=tell,
+        )
+    page = report.write(result, out)
+    if as_json:
+        console.as_json(result.metrics)
+    else:
+        click.echo(page)
+
+
+@main.command()
+@_DATA
+@click.option(
+    "--pairs",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="campaign_id, account_id, decided_at and, if you like, fee and at_least; .csv or .parquet.",
+)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help=".csv or .parquet; by default stdout.")
+@_MODEL
+@_TRACKING
+@click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
+def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool) -> None:
+    """Answer pairs of campaign and account, in the order asked, one row each."""
+    from features import build
+    from serving.predictor import Predictor
+
+    predictor = Predictor.load(model, tracking_uri=tracking_uri)
+    store = prepared(data)
+    asked = _read(pairs)
+    with console.progress("predicting") as tell:
+        X = build(store, asked, progress=lambda share: tell(f"{share:.0%}"))
+        answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
+    if out is None:
+        click.echo(answer.to_csv(index=False), nl=False)
+    else:
+        _write(answer, out)
+        console.note(f"{len(answer):,} answers of {predictor.version}: {out}")
+
+
+@main.command()
+@_DATA
+@click.option("--campaign", metavar="ID", required=True, help="A campaign of DATA.")
+@click.option("--fees", metavar="FILE", type=click.Path(path_type=Path), help="account_id and fee; .csv or .parquet.")
+@click.option("--at-least", type=int, help="Actions to ask for; otherwise break-even, where fee and value are known.")
+@click.option("--top", default=20, show_default=True)
+@_AS_OF
+@_MODEL
+@_TRACKING
+@_JSON
+def rank(
+    data: str,
+    campaign: str,
+    fees: Path | None,
+    at_least: int | None,
+    top: int,
+    as_of: str | None,
+    model: str,
+    tracking_uri: str | None,
+    as_json: bool,
+) -> None:
+    """Rank all known accounts for a campaign.
+
+    By expected value less fee where fees and the value of an action are known, otherwise by expected actions.
+    """
+    from serving.predictor import Predictor
+    from training.ranking import rank as order
+
+    predictor = Predictor.load(model, tracking_uri=tracking_uri)
+    store = prepared(data)
+    with console.progress("ranking"):
+        ranked = order(
+            predictor,
+            store,
+            campaign=campaign,
+            as_of=moment(as_of, "--as-of"),
+            fees=None if fees is None else _read(fees),
+            at_least=at_least,
+        ).head(top)
+    if as_json:
+        console.as_json(ranked.to_dict("records"))
+    else:
+        from training.ranking import FORMATS
+
+        console.table(ranked, formats=FORMATS)
+
+
+@main.command()
+@_DATA
+@_AS_OF
+@_MODEL
+@_TRACKING
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3000, show_default=True)
+def serve(data: str, as_of: str | None, model: str, tracking_uri: str | None, host: str, port: int) -> None:
+    """Serve predictions over HTTP; the documentation is at /docs.json."""
+    from serving.launch import launch
+
+    store = prepared(data)
+    launch(host=host, port=port, data=data, store=store.folder, model=model, as_of=as_of, tracking_uri=tracking_uri)
+
+
+@main.command()
+@_TRACKING
+@_NAME
+@_JSON
+def models(tracking_uri: str | None, name: str, as_json: bool) -> None:
+    """List the registered versions of a model, the newest first."""
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from training import registry
+
+    found = registry.models(name=name, tracking=tracking_uri)
+    if as_json:
+        console.as_json([asdict(version) for version in found])
+        return
+    rows = [
+        {
+            "version": version.version,
+            "alias": ", ".join(version.aliases),
+            "created": f"{version.created:%Y-%m-%d %H:%M}",
+            "log_loss": version.metrics.get(registry.LOG_LOSS, float("nan")),
+            "calibration_error": version.metrics.get(registry.CALIBRATION_ERROR, float("nan")),
+            "bundle": version.bundle,
+        }
+        for version in found
+    ]
+    console.table(pd.DataFrame(rows), formats={"log_loss": ".4f", "calibration_error": ".4f"})
+
+
+@main.command()
+@click.argument("version", type=int)
+@_TRACKING
+@_NAME
+def promote(version: int, tracking_uri: str | None, name: str) -> None:
+    """Make a version champion, if it is not worse on its last fold, calibrated, and reproduces its own answers."""
+    from training import registry
+
+    promoted = registry.promote(version, name=name, tracking=tracking_uri)
+    click.echo(f"{name} version {promoted.version} is champion")
+
+
+@main.command()
+@click.argument("folder", metavar="BUNDLE", type=click.Path(path_type=Path))
+@_TRACKING
+def log(folder: Path, tracking_uri: str | None) -> None:
+    """Log a trained bundle to MLflow that could not be logged when it was trained."""
+    from training import registry
+
+    click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
+
+
+def prepared(data: str) -> EventStore:
+    """Open DATA's event store, prepared and checked once and kept in IMPEL_HOME for as long as DATA stays the same.
+
+    Raises
+    ------
+    DataError
+        Where DATA breaks the data contract.
+    """
+    from features import EventStore, open_tables
+    from features.checks import check as examine
+    from serving.settings import home
+
+    with open_tables(data) as tables:
+        folder = home() / "stores" / tables.fingerprint[:16]
+        if not folder.exists():
+            with console.progress("checking"):
+                report = examine(data)
+            errors = [problem for problem in report.problems if problem.severity == "error"]
+            if errors:
+                more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+                raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: impel check {data}")
+        with console.progress("preparing the event store") as tell:
+            return EventStore.prepare(tables, folder, progress=tell)
+
+
+def moment(text: str | None, option: str) -> pd.Timestamp | None:
+    """Read a moment, UTC where it names no zone.
+
+    Raises
+    ------
+    SettingError
+        Where the text is no moment.
+    """
+    import pandas as pd
+
+    if text is None:
+        return None
+    try:
+        parsed = pd.Timestamp(text)
+    except ValueError:
+        parsed = pd.NaT
+    if parsed is pd.NaT:
+        raise SettingError(f"{option} {text!r} is no moment; write it like 2026-11-20 or 2026-11-20T12:00:00Z.")
+    return parsed if parsed.tzinfo is None else parsed.tz_convert("UTC").tz_localize(None)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise SettingError(f"{path} is neither a .csv nor a .parquet file.")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype={"campaign_id": "str", "account_id": "str"})
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path}.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _write(frame: Any, path: Path) -> None:
+    if path.suffix not in (".csv", ".parquet"):
+        raise SettingError(f"{path} must end in .csv or .parquet.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".csv":
+            frame.to_csv(path, index=False)
+        else:
+            frame.to_parquet(path, index=False)
+    except OSError as error:
+        raise SettingError(f"{path} cannot be written: {error.strerror}.") from None

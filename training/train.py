@@ -1,0 +1,197 @@
+"""Train: from a prepared event store to a bundle on disk and a registered version, with honest figures beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from features import build, catalogue
+from features.errors import DataError
+from serving.settings import home
+from training import metrics, registry
+from training.backtest import backtest
+from training.model import ActionModel
+from training.policies import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from features.store import EventStore
+    from training.backtest import Backtest
+
+FOLDS = 3
+"""Walk-forward folds whose figures are logged; `impel backtest` looks closer."""
+FEWEST = 30
+"""Closed activations without which nothing can be learnt."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` made.
+
+    Attributes
+    ----------
+    folder
+        The bundle on disk.
+    version
+        Its number in the registry.
+    activations
+        How many closed activations it learnt from.
+    lost
+        Features that are null for want of a table, by family.
+    backtest
+        Its walk-forward figures; None where there are too few outcomes for one.
+    """
+
+    folder: Path
+    version: int
+    activations: int
+    lost: dict[catalogue.Family, tuple[str, ...]]
+    backtest: Backtest | None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Log loss, Brier score, AUC and calibration error over all walk-forward folds; empty without a backtest."""
+        return {} if self.backtest is None else _figures(self.backtest.predictions)
+
+
+def train(
+    store: EventStore,
+    *,
+    source: str,
+    until: pd.Timestamp | None = None,
+    name: str = registry.MODEL,
+    tracking: str | None = None,
+    model: ActionModel | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Trained:
+    """Learn from the outcomes that were complete by a moment, judge that walk-forward, save and register the model.
+
+    Parameters
+    ----------
+    store : EventStore
+        Prepared from the source.
+    source : str
+        Where the data came from, for the record.
+    until : Timestamp, optional
+        Only outcomes closed by then; by default all.
+    name, tracking
+        Of the registered model, and MLflow's tracking URI.
+    model : ActionModel, optional
+        Settings; by default its own.
+    progress : callable, optional
+        Told in words what is being done.
+
+    Raises
+    ------
+    DataError
+        Where fewer than 30 activations are closed.
+    TrackingError
+        Where MLflow cannot be used: the bundle is kept, and the message says where and how to log it later.
+    """
+    tell = progress or (lambda _: None)
+    model = model or ActionModel()
+    activations = closed(store, until=until)
+    tell(f"features of {len(activations):,} activations")
+    X = build(store, activations)
+    lost = catalogue.without(store.missing)
+    tell("walk-forward figures")
+    judged = _judged(X, activations, model, lost, tell)
+    tell("the model itself")
+    fitted = model.fit(
+        X,
+        activations["actions"],
+        decided_at=activations["decided_at"],
+        closed_at=activations["closed_at"],
+        posted=activations["posted"],
+    )
+    bundle = fitted.bundle_.described(
+        name=f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{store.fingerprint[:8]}",
+        data_fingerprint=store.fingerprint,
+        catalogue_digest=catalogue.digest(),
+        missing_families=tuple(lost),
+    )
+    folder = home() / "bundles" / bundle.metadata.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    bundle.save(folder)
+    tell("registering")
+    version = registry.log_model(
+        folder,
+        name=name,
+        params=model.get_params(),
+        metrics_by_fold=_by_fold(judged),
+        metrics_by_slice=_by_slice(judged),
+        data=registry.DataWindow(
+            source=source,
+            fingerprint=store.fingerprint,
+            activations=len(activations),
+            decided_from=activations["decided_at"].min(),
+            decided_until=activations["decided_at"].max(),
+        ),
+        tracking=tracking,
+    )
+    return Trained(folder, version, len(activations), lost, judged)
+
+
+def closed(store: EventStore, *, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Return the activations whose outcome was complete by a moment; those still open are left out, not counted as 0.
+
+    Raises
+    ------
+    DataError
+        Where there are fewer than 30.
+    """
+    activations = store.activations()
+    if until is not None:
+        activations = activations[activations["closed_at"] <= until].reset_index(drop=True)
+    if len(activations) < FEWEST:
+        when = "" if until is None else f" by {until:%Y-%m-%d}"
+        raise DataError(
+            f"{len(activations)} activations had closed{when}; at least {FEWEST} are needed, some hundreds to say much."
+        )
+    return activations
+
+
+def _judged(
+    X: pd.DataFrame,
+    activations: pd.DataFrame,
+    model: ActionModel,
+    lost: dict[catalogue.Family, tuple[str, ...]],
+    tell: Callable[[str], None],
+) -> Backtest | None:
+    try:
+        return backtest(
+            X, activations, model=model, folds=FOLDS, metadata={"families_without": list(lost)}, progress=tell
+        )
+    except DataError as error:
+        tell(f"no walk-forward figures: {error}")
+        return None
+
+
+def _by_fold(judged: Backtest | None) -> list[dict[str, float]]:
+    return [] if judged is None else [_figures(rows) for _, rows in judged.predictions.groupby("fold")]
+
+
+def _by_slice(judged: Backtest | None) -> dict[str, float]:
+    if judged is None:
+        return {}
+    slices = judged.predictions.groupby("goal")
+    return {f"{name}.goal.{goal}": value for goal, rows in slices for name, value in _figures(rows).items()}
+
+
+def _figures(rows: pd.DataFrame) -> dict[str, float]:
+    outcome = rows["outcome"].to_numpy(np.float64)
+    likelihood = rows[f"likelihood_{MODEL}"].to_numpy(np.float64)
+    figures: dict[str, Any] = {
+        registry.LOG_LOSS: metrics.log_losses(outcome, likelihood).mean(),
+        "brier": metrics.brier_scores(outcome, likelihood).mean(),
+        "auc": metrics.auc(outcome, likelihood),
+        registry.CALIBRATION_ERROR: metrics.calibration_error(metrics.reliability(outcome, likelihood, bins=8)),
+    }
+    return {name: float(value) for name, value in figures.items()}
