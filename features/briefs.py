@@ -110,12 +110,15 @@ def microseconds(moments: pd.Series) -> IntArray:
     DataError
         Where one is missing or is no moment.
     """
-    try:
-        parsed = pd.to_datetime(moments, utc=True)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{moments.name} holds something that is no moment: {error}") from None
+    if moments.isna().any():
+        raise DataError(f"{moments.name} is empty in {int(moments.isna().sum())} of {len(moments)} rows.")
+    if pd.api.types.is_numeric_dtype(moments):
+        raise DataError(f"{moments.name} holds numbers; write times as 2026-01-31T18:30:00Z.")
+    # One form only: pandas would otherwise guess which of 01/02/2026 is the month.
+    parsed = pd.to_datetime(moments, utc=True, format="ISO8601", errors="coerce")
     if parsed.isna().any():
-        raise DataError(f"{moments.name} is empty in {int(parsed.isna().sum())} of {len(parsed)} rows.")
+        wrong = moments[parsed.isna()].iloc[0]
+        raise DataError(f"{moments.name} holds {wrong!r}, which is no moment; write times as 2026-01-31T18:30:00Z.")
     return parsed.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
