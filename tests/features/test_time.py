@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import EventStore, build, open_tables
-from features.catalogue import CATEGORIES, FEATURES
+from features import build
 from features.tables import CONTRACT
+from tests.features.compare import Frames, assert_same_bits, prepared
 from tests.random_tables import random_pairs, random_tables
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+    from features import EventStore
 
 DAYS = 200
 MOMENT = {
@@ -30,7 +32,6 @@ MOMENT = {
 }
 LAG = pd.Timedelta(days=3)
 
-Frames = dict[str, pd.DataFrame]
 seeds = st.integers(0, 3)
 disturbances = st.integers(0, 2**32)
 few = settings(max_examples=15, deadline=None, derandomize=True)
@@ -54,21 +55,6 @@ def case(seed: int) -> Case:
     pairs = random_pairs(rng, frames, 40, days=DAYS)
     store = prepared(frames)
     return Case(frames, pairs, store, build(store, pairs))
-
-
-def prepared(frames: Frames, **options: Any) -> EventStore:
-    with open_tables(frames) as tables:
-        return EventStore.prepare(tables, **options)
-
-
-def assert_same_bits(left: pd.DataFrame, right: pd.DataFrame) -> None:
-    assert list(left.columns) == list(right.columns)
-    for name in CATEGORIES:
-        assert list(left[name]) == list(right[name])
-    one, other = (frame[list(FEATURES)].to_numpy() for frame in (left, right))
-    assert one.dtype == other.dtype == np.float64
-    same = (np.isnan(one) & np.isnan(other)) | (one.view(np.int64) == other.view(np.int64))
-    assert [name for name, good in zip(FEATURES, same.all(axis=0), strict=True) if not good] == []
 
 
 def assert_unchanged_until(moment: pd.Timestamp, before: Case, frames: Frames) -> None:
