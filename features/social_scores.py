@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import rankdata
 
 from features.events import DAY, FloatArray, History, IntArray, divide
 from features.known import KnownAccount
@@ -113,7 +112,7 @@ def percentile(values: FloatArray) -> FloatArray:
     """
     result = np.full(len(values), np.nan)
     known = ~np.isnan(values)
-    result[known] = (rankdata(np.round(values[known], 9)) - 0.5) / max(known.sum(), 1)
+    result[known] = (pd.Series(np.round(values[known], 9)).rank().to_numpy() - 0.5) / max(known.sum(), 1)
     return result
 
 

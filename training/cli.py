@@ -44,6 +44,17 @@ def main() -> None:
 
     Models and prepared data are kept in IMPEL_HOME (by default .impel in the current folder).
     """
+    import features
+    import serving
+
+    # The packages have everyday names: another project's must not be taken for ours without a word.
+    root = Path(__file__).parents[1]
+    for package in (features, serving):
+        if Path(str(package.__file__)).parents[1] != root:
+            raise SettingError(
+                f"The package {package.__name__} comes from {package.__file__}, not from {root}; "
+                "run impel in another folder, or clean PYTHONPATH."
+            )
 
 
 @main.command()

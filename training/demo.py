@@ -100,7 +100,7 @@ def _offer(store: EventStore, market: Path) -> tuple[str, pd.DataFrame, pd.Times
 
 
 def _audience(store: EventStore, campaign: str) -> dict[str, dict[str, float]]:
-    wanted = store.campaign_audience.query("campaign_id == @campaign")
+    wanted = store.campaign_audience[store.campaign_audience["campaign_id"] == campaign]
     return {
         str(dimension): dict(zip(slices["bucket"], slices["share"], strict=True))
         for dimension, slices in wanted.groupby("dimension")

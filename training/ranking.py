@@ -57,8 +57,8 @@ def rank(
     -------
     DataFrame
         account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high, net_value
-        (expected value less fee; null where unknown), support, followers, klout, kred, peerindex: by net value where it is known
-        for somebody, otherwise by expected actions; equals by account_id.
+        (expected value less fee; null where unknown), support, followers, klout, kred, peerindex. Ordered by net value
+        where it is known for somebody, otherwise by expected actions; equals by account_id.
 
     Raises
     ------
