@@ -20,6 +20,11 @@ START = pd.Timestamp("2024-03-01 07:30:15.123456")
 
 def small_tables() -> dict[str, pd.DataFrame]:
     """Return every table of the contract, all columns, with nulls where they are allowed."""
+    return {name: table.copy() for name, table in _tables().items()}
+
+
+@cache
+def _tables() -> dict[str, pd.DataFrame]:
     accounts = np.array([f"a{i:02d}" for i in range(ACCOUNTS)])
     campaigns = np.array([f"c{i:02d}" for i in range(CAMPAIGNS)])
     return {
@@ -127,7 +132,7 @@ def _outcomes(accounts: np.ndarray, campaigns: np.ndarray) -> pd.DataFrame:
 
 
 def write_source(tables: dict[str, Any], folder: Path, *, form: str = "parquet") -> Any:
-    """Write tables in one form; return what `open_tables` takes."""
+    """Write tables in one form, over those of the same name; return what `open_tables` takes."""
     folder.mkdir(parents=True, exist_ok=True)
     if form == "frames":
         return tables
@@ -136,7 +141,7 @@ def write_source(tables: dict[str, Any], folder: Path, *, form: str = "parquet")
         with duckdb.connect(str(path)) as connection:
             for name, table in tables.items():
                 connection.register("frame", table)
-                connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM frame').fetchall()
+                connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM frame').fetchall()
                 connection.unregister("frame")
         return path
     for name, table in tables.items():
