@@ -2,6 +2,15 @@
 
 Vendors' figures are called so; what nobody has published is called an assumption. Years are those of publication. An
 elasticity is the exponent b in quantity ~ followers ** b.
+
+Where the marketplace departs from what is published:
+- Revenue per follower falls with size as in Beichert et al. (JM 2024), but from a level about five times lower: clicks
+  and orders follow the vendors' funnels, and the two do not agree.
+- Accounts have about one tracked post a week; 3 to 5 are usual.
+- Reach and engagement differ with followers as accounts of different size differ; that followers cause few views (Tian,
+  Dew and Iyengar, JMR 2024: elasticity .10) plays no part, because nothing here changes an account's followers alone.
+- Left out: the inverted U of followers and of the fit of follower and brand, new products (Leung et al., JM 2022),
+  conversions that codes leak or miss, followers who hear of one brand from several influencers.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ SHOWN = {
 }
 PLATFORMS = tuple(SHOWN)
 PLATFORM_SHARES = (0.40, 0.25, 0.13, 0.08, 0.06, 0.04, 0.04)
+# What follows is assumed, platform by platform in the order above.
 POSTS_PER_WEEK = (1.2, 1.4, 0.5, 2.0, 1.0, 1.2, 0.4)
 VIEWS = (1.0, 1.5, 1.1, 0.7, 0.7, 0.8, 0.6)  # reach against instagram's feed
 PRICE = (1.0, 0.9, 1.5, 0.6, 0.8, 0.7, 0.9)  # fee against instagram's
