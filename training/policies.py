@@ -131,7 +131,7 @@ class OneScore:
         self.share_ = float((reached.sum() + 0.5) / (len(reached) + 1.0))
         self.model_ = None
         if len(np.unique(reached)) > 1:
-            self.model_ = LogisticRegression(max_iter=1000).fit(self._design(score, goal), reached)
+            self.model_ = LogisticRegression(solver="newton-cholesky").fit(self._design(score, goal), reached)
         return self
 
     def likelihood(self, score: FloatArray, goal: pd.Series) -> FloatArray:

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from features.errors import DataError, ImpelError, SettingError
+from tests.training.backtest_cases import Market, market, model
+from training.backtest import Backtest, backtest
+from training.policies import POLICIES
+
+SAID = ["likelihood", "expected_actions", "actions_low", "actions_high", "score_model", "likelihood_past_outcomes"]
+
+
+@pytest.fixture(scope="session")
+def small() -> Market:
+    return market()
+
+
+@pytest.fixture(scope="session")
+def plain(small: Market) -> Backtest:
+    return backtest(small.X, small.activations, model=model(), folds=3)
+
+
+@pytest.fixture(scope="session")
+def known(small: Market) -> Backtest:
+    return backtest(small.X, small.activations, model=model(), folds=3, truth=small)
+
+
+def said(found: Backtest, folds: set[int]) -> pd.DataFrame:
+    rows = found.predictions[found.predictions["fold"].isin(folds)]
+    return rows.set_index(["campaign_id", "account_id"])[SAID]
+
+
+def test_every_row_is_predicted_from_what_had_closed_before(small: Market, plain: Backtest) -> None:
+    tested = plain.predictions
+    assert set(tested["fold"]) == {1, 2, 3}
+    assert not tested.duplicated(["campaign_id", "account_id"]).any()
+    assert tested.groupby("campaign_id")["fold"].nunique().eq(1).all()
+    for window in plain.metrics["folds"]:
+        start = pd.Timestamp(window["test_from"])
+        assert pd.Timestamp(window["train_until"]) <= start
+        before = small.activations["decided_at"] < start
+        closed = small.activations["closed_at"] <= start
+        assert window["train_rows"] == (before & closed).sum()
+        assert window["embargoed"] == (before & ~closed).sum() > 0
+        assert window["test_rows"] == (tested["fold"] == window["fold"]).sum()
+
+
+def test_outcomes_that_closed_after_a_folds_start_change_nothing_in_it(small: Market, plain: Backtest) -> None:
+    start = pd.Timestamp(plain.metrics["folds"][1]["test_from"])
+    later = small.activations["closed_at"] > start
+    other = small.activations.assign(
+        actions=small.activations["actions"].where(~later, 7_777),
+        posted=small.activations["posted"].where(~later, other=False),
+    )
+    found = backtest(small.X, other, model=model(), folds=3)
+    pd.testing.assert_frame_equal(said(found, {1, 2}), said(plain, {1, 2}), check_exact=True)
+    assert not said(found, {3}).equals(said(plain, {3}))
+
+
+def test_a_feature_that_knows_the_future_does_not_reach_back(small: Market) -> None:
+    """A leak is believed only where training outcomes show it; what later rows hold changes nothing earlier."""
+    leaking = small.X.assign(leak=small.activations["actions"].astype(float))
+    found = backtest(leaking, small.activations, model=model(), folds=3)
+    start = pd.Timestamp(found.metrics["folds"][2]["test_from"])
+    later = (small.activations["decided_at"] >= start).to_numpy()
+    mixed = leaking.assign(leak=np.where(later, -1.0, leaking["leak"]))
+    without = backtest(mixed, small.activations, model=model(), folds=3)
+    pd.testing.assert_frame_equal(said(found, {1, 2}), said(without, {1, 2}), check_exact=True)
+
+
+def test_the_order_of_the_rows_changes_nothing(small: Market, plain: Backtest) -> None:
+    """Up to the last bits: sums in another order round differently."""
+    mixed = np.random.default_rng(0).permutation(len(small.X))
+    found = backtest(small.X.iloc[mixed], small.activations.iloc[mixed], model=model(), folds=3)
+    one, other = (run.predictions.set_index(["campaign_id", "account_id"]).sort_index() for run in (plain, found))
+    assert (one["fold"] == other["fold"]).all()
+    for name in POLICIES:
+        if f"score_{name}" in one and not name.startswith("model"):
+            pd.testing.assert_series_equal(one[f"score_{name}"], other[f"score_{name}"])
+
+
+def test_figures_are_those_of_the_rows(plain: Backtest) -> None:
+    rows = plain.predictions
+    reached = rows["actions"] * rows["value_per_action"] >= rows["fee"]
+    assert (rows["outcome"].astype(bool) == reached.to_numpy()).all()
+    found = plain.metrics["likelihood"]["model"]
+    assert found["auc"]["value"] == pytest.approx(roc_auc_score(reached, rows["likelihood"]))
+    assert found["log_loss"]["value"] == pytest.approx(log_loss(reached, rows["likelihood"]))
+    brier = brier_score_loss(reached, rows["likelihood"])
+    base = brier_score_loss(reached, rows["likelihood_base_rate"])
+    assert found["brier"]["value"] == pytest.approx(brier)
+    assert found["brier_skill"]["value"] == pytest.approx(1 - brier / base)
+    followers = plain.metrics["likelihood"]["followers"]
+    assert followers["score_auc"]["value"] == pytest.approx(roc_auc_score(reached, rows["score_followers"]))
+    assert followers["model_ahead"]["log_loss"]["value"] == pytest.approx(
+        log_loss(reached, rows["likelihood_followers"]) - log_loss(reached, rows["likelihood"])
+    )
+    assert sum(one["rows"] for one in plain.metrics["reliability"]["model"]) == len(rows)
+    assert plain.reliability["rows"].sum() == sum(plain.metrics["spread"]) == len(rows)
+    inside = rows["actions"].between(rows["actions_low"], rows["actions_high"])
+    assert plain.metrics["forecast"][0]["interval_coverage"]["value"] == pytest.approx(inside.mean())
+
+
+def test_money_of_the_first_hires_by_hand(plain: Backtest) -> None:
+    rows = plain.predictions
+    entry = next(one for one in plain.metrics["ranking"] if one["k"] == 3)
+    assert entry["campaigns"] == entry["campaigns_with_fees"] == rows["campaign_id"].nunique()
+    net = rows["expected_actions"] * rows["value_per_action"] - rows["fee"]
+    for policy, score in (("model", net), ("followers", rows["score_followers"])):
+        first = rows.assign(score=score).sort_values("score", ascending=False).groupby("campaign_id").head(3)
+        value, fees = (first["actions"] * first["value_per_action"]).sum(), first["fee"].sum()
+        found = entry["policies"][policy]
+        assert found["value"]["value"] == pytest.approx(value)
+        assert found["fees"]["value"] == pytest.approx(fees)
+        assert found["net_value"]["value"] == pytest.approx(value - fees)
+        whole = rows.groupby("campaign_id")["actions"].sum()
+        share = first.groupby("campaign_id")["actions"].sum() / whole
+        assert found["actions_share"]["value"] == pytest.approx(share[whole > 0].mean())
+        by_goal = first.groupby("goal")["actions"].sum()
+        assert found["actions_by_goal"] == pytest.approx(by_goal.to_dict())
+
+
+def test_the_base_rate_is_that_of_the_past(small: Market, plain: Backtest) -> None:
+    window = plain.metrics["folds"][0]
+    past = small.activations[small.activations["closed_at"] <= pd.Timestamp(window["test_from"])]
+    reached = (past["actions"] * past["value_per_action"] >= past["fee"]).sum()
+    rows = plain.predictions[plain.predictions["fold"] == 1]
+    assert rows["likelihood_base_rate"].unique() == pytest.approx([(reached + 0.5) / (len(past) + 1)])
+
+
+def test_known_influencers_have_a_closed_outcome(small: Market, plain: Backtest) -> None:
+    rows = plain.predictions
+    for _, row in rows.sample(40, random_state=0).iterrows():
+        own = small.activations[small.activations["account_id"] == row["account_id"]]
+        assert (row["influencer"] == "known") == bool((own["closed_at"] <= row["decided_at"]).any())
+
+
+def test_small_parts_say_so(plain: Backtest) -> None:
+    parts = {(one["by"], one["slice"]): one for one in plain.metrics["slices"]}
+    assert parts["all", "all activations"]["rows"] == len(plain.predictions)
+    assert {name for by, name in parts if by == "goal"} == {"sale", "traffic"}
+    for one in parts.values():
+        assert ("not_enough" in one) != ("score_auc" in one)
+        if one["rows"] < 30:
+            assert one["not_enough"] == f"{one['rows']} rows; 30 are needed"
+
+
+def test_the_truth_is_the_best_and_judged_exactly(small: Market, known: Backtest) -> None:
+    found = known.metrics["truth"]
+    tested = known.predictions["campaign_id"].unique()
+    pairs = small.pairs[small.pairs["campaign_id"].isin(tested)]
+    assert found["candidates"] == len(pairs)
+    p = pairs["likelihood"]
+    entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()
+    assert found["likelihood"]["oracle"]["log_loss"]["value"] == pytest.approx(entropy, rel=1e-4)
+    assert found["likelihood"]["oracle"]["calibration_error"]["value"] == pytest.approx(0.0, abs=1e-6)
+    entry = next(one for one in found["ranking"] if one["k"] == 10)
+    value = small.activations.groupby("campaign_id")["value_per_action"].first()
+    net = pairs["expected_actions"] * pairs["campaign_id"].map(value) - pairs["fee"]
+    best = net.groupby(pairs["campaign_id"]).nlargest(10).sum()
+    assert entry["policies"]["oracle"]["net_value"]["value"] == pytest.approx(best, rel=1e-4)
+    for one in entry["policies"].values():
+        assert one["net_value"]["value"] <= best * (1 + 1e-4)
+        assert one["regret"]["value"] == pytest.approx(best - one["net_value"]["value"], rel=1e-3, abs=best * 1e-4)
+    hired = known.predictions.merge(small.pairs, on=["campaign_id", "account_id"], suffixes=("", "_true"))
+    assert np.array_equal(hired["likelihood_oracle"], hired["likelihood_true"])
+
+
+def test_the_truth_changes_nothing_of_what_was_said(plain: Backtest, known: Backtest) -> None:
+    """Nor does a second run with the same seed."""
+    columns = plain.predictions.columns
+    pd.testing.assert_frame_equal(known.predictions[columns], plain.predictions, check_exact=True)
+    for part in ("spread", "forecast"):
+        assert repr(known.metrics[part]) == repr(plain.metrics[part])
+    for name, figures in plain.metrics["likelihood"].items():
+        assert repr(known.metrics["likelihood"][name]) == repr(figures)
+
+
+def test_chunks_of_candidates_change_nothing(small: Market, known: Backtest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.fold._CHUNK_ROWS", 1)
+    again = backtest(small.X, small.activations, model=model(), folds=3, truth=small)
+    assert repr(again.metrics["truth"]["ranking"]) == repr(known.metrics["truth"]["ranking"])
+
+
+def test_candidates_that_stood_before_the_training_ended_are_left_out(small: Market) -> None:
+    early = Market(
+        small.X,
+        small.activations,
+        small.pairs.assign(
+            decided_at=small.pairs["decided_at"]
+            - pd.to_timedelta(np.where(small.pairs["campaign_id"] == "c035", 300, 0), unit="D")
+        ),
+        small.pairs_x,
+    )
+    found = backtest(small.X, small.activations, model=model(), folds=3, truth=early)
+    assert [one["campaigns_without_truth"] for one in found.metrics["folds"]] == [0, 0, 1]
+    assert found.metrics["truth"]["campaigns"] == found.metrics["data"]["campaigns"] - 1
+
+
+def test_without_money_followers_or_rivals(small: Market) -> None:
+    """As in data that have no fee, no value, no followers: one hire per campaign, one account, one goal."""
+    rows = small.activations.assign(
+        campaign_id=[f"live{number}" for number in range(len(small.X))],
+        account_id="only",
+        fee=np.nan,
+        value_per_action=np.nan,
+        goal="sale",
+    )
+    scores = ["log_followers", "engagement_rate_median_90d", "klout_score", "kred_influence", "past_actions_mean"]
+    X = small.X.assign(goal="sale", **dict.fromkeys([*scores, "fee_log", "log_break_even"], np.nan))
+    found = backtest(X, rows, model=model(), at_least=20, metadata={"families_without": ["audience fit"]}).metrics
+    assert found["ranking"] == []
+    assert found["headline"]["of"] == "likelihood"
+    assert found["headline"]["best_rule"] is None
+    assert set(found["likelihood"]) == {"model", "random", "base_rate"}
+    assert [one["name"] for one in found["policies"] if one["available"]] == ["model", "model_likelihood", "random"]
+    assert found["gains"]["by_hires"]["campaigns"] == found["gains"]["by_fees"]["campaigns"] == 0
+    told = " ".join(found["warnings"])
+    for words in ("one account", "more than one account", "value of an action is not known", "audience fit"):
+        assert words in told
+
+
+def test_at_least_is_asked_of_all_and_progress_told(small: Market) -> None:
+    lines: list[str] = []
+    found = backtest(small.X, small.activations, model=model(), folds=2, at_least=4, progress=lines.append)
+    assert (found.predictions["at_least"] == 4).all()
+    assert (found.predictions["outcome"] == (found.predictions["actions"] >= 4)).all()
+    assert lines[0].startswith("fold 1: learning from ")
+    assert lines[-1] == "measuring"
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"X": "short"}, DataError, "X has 479 rows, activations 480"),
+        ({"activations": "no fee"}, DataError, "activations lack the column 'fee'"),
+        ({"at_least": 0}, SettingError, "at_least must be 1 or more actions, got 0"),
+        ({"at_least": 3, "truth": "yes"}, SettingError, "at_least=3 cannot be judged against the truth"),
+        ({"folds": 0}, SettingError, "folds must be at least 1, got 0"),
+        ({"activations": "few"}, DataError, "36 activations are too few for a walk-forward backtest"),
+    ],
+)
+def test_wrong_input_is_named(small: Market, change: dict[str, Any], error: type[ImpelError], message: str) -> None:
+    given: dict[str, Any] = {"X": small.X, "activations": small.activations, **change}
+    if given["X"] is not small.X:
+        given["X"] = small.X[1:]
+    if change.get("activations") == "no fee":
+        given["activations"] = small.activations.drop(columns="fee")
+    if change.get("activations") == "few":
+        given |= {"X": small.X[:36], "activations": small.activations[:36]}
+    if "truth" in change:
+        given["truth"] = small
+    with pytest.raises(error, match="^" + message.replace("(", r"\(")):
+        backtest(**given, model=model())
