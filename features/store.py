@@ -255,20 +255,34 @@ class EventStore:
             Into how many buckets influencers are dealt; by default as many as keep a bucket at about four million rows.
         progress : callable, optional
             Told in words what is being prepared.
+
+        Raises
+        ------
+        DataError
+            Where the folder holds something else: it would be lost.
         """
         if folder is None:
             temporary = Path(tempfile.mkdtemp(prefix="impel-store-"))
-            _write(tables, temporary, buckets, progress)
-            store = cls(temporary)
+            try:
+                _write(tables, temporary, buckets, progress)
+                store = cls(temporary)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
             weakref.finalize(store, shutil.rmtree, temporary, ignore_errors=True)
             return store
         manifest = _manifest(folder)
         if manifest is None or manifest["fingerprint"] != tables.fingerprint:
+            if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
+                raise DataError(f"{folder} holds something that is no event store; give a new or empty folder.")
             # Prepared beside it and moved, so that a run that is cut off leaves no half store behind.
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=_made(folder.parent)))
-            _write(tables, unfinished, buckets, progress)
-            shutil.rmtree(folder, ignore_errors=True)
-            unfinished.rename(folder)
+            try:
+                _write(tables, unfinished, buckets, progress)
+                shutil.rmtree(folder, ignore_errors=True)
+                unfinished.rename(folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
         return cls(folder)
 
     def activations(self) -> pd.DataFrame:
