@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _WIDE = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")  # integers that a BIGINT may not hold
-_MOMENTS = ("TIMESTAMP", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
-_COARSE = ("DATE", "TIMESTAMP_S")  # reach further than microseconds do
+_MOMENTS = ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_COARSE = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS")  # reach further than microseconds do
 _PLAIN = "VARCHAR|[A-Z]*INT|[A-Z]*INTEGER|FLOAT|DOUBLE|BOOLEAN|UUID|ENUM.*|DECIMAL.*"
 
 _NOT_FINITE = "('nan', 'inf', '+inf', '-inf', 'infinity', '+infinity', '-infinity')"
@@ -35,7 +35,7 @@ _MEANT: dict[Kind, str] = {
 
 
 def raw(name: str) -> str:
-    """Return the SQL name under which a relation of `with_raw` keeps the column as it was received."""
+    """Return the SQL name under which `select(keep_raw=True)` carries a column as it was received."""
     return quoted(f"received {name}")
 
 
@@ -88,7 +88,7 @@ def _time(x: str, received: str) -> str | None:
         # Rounded down: DuckDB's own cast rounds to the nearest microsecond, so sometimes into the future.
         nanoseconds = f"epoch_ns({x})"
         return f"make_timestamp(({nanoseconds} - (({nanoseconds} % 1000) + 1000) % 1000) // 1000)"
-    return f"TRY_CAST({x} AS TIMESTAMP)" if received in (*_COARSE, "TIMESTAMP_MS") else x
+    return f"TRY_CAST({x} AS TIMESTAMP)" if received in _COARSE else x
 
 
 def _count(x: str, received: str) -> str | None:

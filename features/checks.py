@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from features import casts
+from features.errors import SettingError
 from features.problems import Problem, count_groups, count_rows, fetch, literal, quoted
 from features.readers import one_line, read
 from features.rules import NULL_EVERYWHERE, group_rules, reference_rules, row_rules
@@ -64,15 +65,24 @@ class CheckReport:
         -------
         The files, `<table>.<rule>.parquet`, one for each table and rule; none for rules that are not about rows. The
         source is read again for this.
+
+        Raises
+        ------
+        SettingError
+            The folder cannot be written to.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         connection = read(self._source).connection
         paths = []
-        for (table, rule), sql in self._refused.items():
-            paths.append(folder / f"{table}.{rule}.parquet")
-            fetch(connection, f"COPY ({sql}) TO {literal(str(paths[-1]))} (FORMAT parquet)")
-        connection.close()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for (table, rule), sql in self._refused.items():
+                paths.append(folder / f"{table}.{rule}.parquet")
+                fetch(connection, f"COPY ({sql}) TO {literal(str(paths[-1]))} (FORMAT parquet)")
+        except (OSError, duckdb.Error) as error:
+            raise SettingError(f"Refused rows cannot be written to {str(folder)!r}: {one_line(error)}.") from error
+        finally:
+            connection.close()
         return paths
 
 

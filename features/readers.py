@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -75,7 +76,7 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
         return _read_mapping(source)
     if not isinstance(source, str | Path) or not str(source):
         raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
-    url = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(source))
+    url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(source))
     if url:  # the rest may hold a password
         raise DataError(f"Database URLs are not read yet; received '{url[0]}/...'. Give {FORMS}.")
     path = Path(source).expanduser().absolute()
@@ -99,14 +100,14 @@ def one_line(error: BaseException) -> str:
 
 
 def _connect() -> Any:
-    """Return a connection that reads local files only, in UTC, and spills to the system's folder for such things."""
+    """Return a connection in UTC that loads no extensions and spills to a folder of its own."""
     connection = duckdb.connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,  # a missing table must not become a Python variable of that name
-            "temp_directory": str(Path(tempfile.gettempdir()) / "impel-spill"),
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"impel-{uuid4().hex}"),  # made only when needed
         },
     )
     fetch(connection, "SET TimeZone = 'UTC'")

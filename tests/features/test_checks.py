@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
 from features.checks import check
-from features.errors import DataError, ImpelError
+from features.errors import DataError, ImpelError, SettingError
 from features.sources import open_tables
 from features.tables import CONTRACT
 from tests.features.bad_data import BAD, Bad
@@ -347,6 +349,28 @@ def test_every_refused_row_is_counted_in_the_report(form: str, tmp_path: Path) -
     written = {path.name: len(pd.read_parquet(path)) for path in report.refused(tmp_path / "refused")}
     assert written == {f"{p.table}.{p.rule}.parquet": p.rows for p in report.problems if p.severity == "error"}
     assert len(written) == 4
+
+
+def test_refused_rows_need_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingError, match=r"Refused rows cannot be written to .*file"):
+        check(small_source(tmp_path / "data")).refused(tmp_path / "file")
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_random_damage_never_is_a_traceback(form: str, seed: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(seed)
+    source = small_source(tmp_path, form=form)
+    for table in CONTRACT:
+        path = source / f"{table}.{form}"
+        data = bytearray(path.read_bytes())
+        for place in random.integers(len(data), size=3):
+            data[place : place + random.integers(2)] = random.choice([b'"', b",", b"\n", b"\xff", b"-", b"0", b""])
+        path.write_bytes(bytes(data))
+    assert "\n\n" not in str(check(source))
+    with contextlib.suppress(ImpelError):
+        read_all(source)
 
 
 def test_nothing_is_written_where_nothing_is_refused(tmp_path: Path) -> None:
