@@ -174,8 +174,8 @@ def slice_figures(pool: Pool, *, columns: Mapping[str, str], bins: int = 10) -> 
     ----------
     columns : column of the rows -> what it is called for readers
     """
-    everything = pd.Series("all activations", index=pool.rows.index)
-    found = [_part(pool, ALL, "all activations", everything, bins=bins)]
+    everything = pd.Series("everything", index=pool.rows.index)
+    found = [_part(pool, ALL, "everything", everything, bins=bins)]
     for column, title in columns.items():
         values = pool.rows[column].astype(str)
         order = {tier: place for place, tier in enumerate(TIERS)} | {UNKNOWN: len(TIERS) + 1}

@@ -142,7 +142,7 @@ def test_known_influencers_have_a_closed_outcome(small: Market, plain: Backtest)
 
 def test_small_parts_say_so(plain: Backtest) -> None:
     parts = {(one["by"], one["slice"]): one for one in plain.metrics["slices"]}
-    assert parts["all", "all activations"]["rows"] == len(plain.predictions)
+    assert parts["all", "everything"]["rows"] == len(plain.predictions)
     assert {name for by, name in parts if by == "goal"} == {"sale", "traffic"}
     for one in parts.values():
         assert ("not_enough" in one) != ("score_auc" in one)

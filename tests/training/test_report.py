@@ -207,7 +207,7 @@ def test_the_headline_names_what_it_compares(usual: Backtest, simulated: Backtes
     lead = words.lead(m)[0]
     assert lead.startswith("Among those who were hired, the first 5 of every campaign by Impel's ranking brought ")
     value = words.entry(m)["model_against"]["followers"]["value_ratio"]["value"]
-    assert f"{value:.2g}{GAP}times the value of the 5 with the most followers" in lead
+    assert f"{numbers.times(value)} the value of the 5 with the most followers" in lead
     told = words.lead(plain(simulated.metrics))[0]
     assert told.startswith("Had you hired by Impel's ranking, the first 20 of every campaign would have brought ")
 
@@ -218,7 +218,7 @@ def test_a_better_simple_rule_is_named(usual: Backtest) -> None:
     words.entry(m)["model_against"][rule]["net_value_difference"] = estimate(-2e6, -3e6, -1e6)
     said = words.lead(m)[1]
     assert POLICIES[rule].label in said
-    assert f"Impel is behind it by 2{GAP}million (95{GAP}% interval 1 to 3{GAP}million)" in said
+    assert f"Impel is behind it by 2.00{GAP}million (95{GAP}% interval 1.00 to 3.00{GAP}million)" in said
 
 
 @pytest.mark.parametrize(
@@ -244,16 +244,19 @@ def test_calibration_is_judged_against_chance(usual: Backtest, error: dict[str, 
         (numbers.percent(-0.0004), f"0.0{GAP}%"),
         (numbers.figure(-0.0183), "\N{MINUS SIGN}0.018"),
         (numbers.short(1_234_567), f"1.23{GAP}million"),
-        (numbers.short(999_900), f"1{GAP}million"),
+        (numbers.short(999_900), f"1.00{GAP}million"),
         (numbers.short(-358_948), "\N{MINUS SIGN}358,900"),
         (numbers.short(42.0), "42"),
         (numbers.short(0.125), "0.125"),
-        (numbers.short(2.5e9), f"2.5{GAP}billion"),
+        (numbers.short(2.5e9), f"2.50{GAP}billion"),
+        (numbers.short(123.4e6), f"123{GAP}million"),
+        (numbers.tick(2.5e6), f"2.5{GAP}million"),
         (numbers.short(None), "\N{EN DASH}"),
         (numbers.times(2.44), f"2.4{GAP}times"),
         (numbers.times(31.2), f"31{GAP}times"),
-        (numbers.within(estimate(0, 3.3e6, 4.7e6), numbers.short), f"3.3 to 4.7{GAP}million"),
-        (numbers.within(estimate(0, 940_000, 4.7e6), numbers.short), f"940,000 to 4.7{GAP}million"),
+        (numbers.times(0.998), f"1.00{GAP}times"),
+        (numbers.within(estimate(0, 3.3e6, 4.7e6), numbers.short), f"3.30 to 4.70{GAP}million"),
+        (numbers.within(estimate(0, 940_000, 4.7e6), numbers.short), f"940,000 to 4.70{GAP}million"),
         (numbers.within(estimate(0, None, None), numbers.short), ""),
     ],
 )

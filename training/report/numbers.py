@@ -28,20 +28,22 @@ def count(value: float | None) -> str:
 
 
 def short(value: float | None) -> str:
-    """Return an amount in three digits or so: "1.9 million", "358,900", "42"."""
-    if value is None:
-        return NONE
-    size = abs(value)
-    for unit, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
-        if size >= unit * 0.9995:
-            return _signed(f"{value / unit:.3g}{_GAP}{name}")
-    rounded = float(f"{value:.4g}")
-    return _signed(f"{rounded:,.0f}" if size >= 1000 or rounded == int(rounded) else f"{rounded:,.3g}")
+    """Return an amount in three digits or so: "1.90 million", "358,900", "42"."""
+    return NONE if value is None else _amount(value, "#.3g")
+
+
+def tick(value: float) -> str:
+    """Return an amount for an axis, without noughts that say nothing: "2 million"."""
+    return _amount(value, ".3g")
 
 
 def times(value: float | None) -> str:
     """Return a ratio as "2.4 times"."""
-    return NONE if value is None else (f"{value:.2g}" if value < 10 else f"{value:,.0f}") + f"{_GAP}times"
+    return (
+        NONE
+        if value is None
+        else (f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:,.0f}") + f"{_GAP}times"
+    )
 
 
 def percent(value: float | None) -> str:
@@ -62,6 +64,15 @@ def within(estimate: dict[str, Any], how: Callable[[float], str]) -> str:
     if low.partition(_GAP)[2] == high.partition(_GAP)[2]:  # one unit is enough
         low = low.partition(_GAP)[0]
     return f"{low} to {high}"
+
+
+def _amount(value: float, millions: str) -> str:
+    size = abs(value)
+    for unit, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if size >= unit * 0.9995:
+            return _signed(f"{format(value / unit, millions).rstrip('.')}{_GAP}{name}")
+    rounded = float(f"{value:.4g}")
+    return _signed(f"{rounded:,.0f}" if size >= 1000 or rounded == int(rounded) else f"{rounded:,.3g}")
 
 
 def _signed(text: str) -> str:

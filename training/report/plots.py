@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, Perce
 
 from training.evaluate import ALL
 from training.policies import MODEL, MODEL_LIKELIHOOD, ORACLE, POLICIES, RANDOM
-from training.report.numbers import count, short
+from training.report.numbers import count, short, tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,7 +161,9 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str) -> Mar
         axes.set_ylim(-0.6, len(order) - (0.1 if narrow else 0.4))
         axes.set_xlabel(title.replace(", ", ",\n") if narrow else title)
         axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tell(value)))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:.0%}" if measure.endswith("share") else tick(value))
+        )
         axes.grid(visible=True, axis="x")
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)

@@ -123,7 +123,7 @@ def about_value(m: Metrics) -> str:
     unclear = [
         POLICIES[name].label
         for name, one in found["model_against"].items()
-        if name in _THOSE and _unclear(one[f"{head['measure']}_difference"])
+        if name != ORACLE and _unclear(one[f"{head['measure']}_difference"])
     ]
     if unclear:
         said += f" The data cannot tell it from: {', '.join(unclear)}."
