@@ -76,7 +76,8 @@ def test_past_outcomes_inform_but_single_ones_stay_uncertain(market: Market) -> 
 def test_hiring_looks_at_followers_engagement_and_price_but_not_at_trust(
     market: Market, outcomes: pd.DataFrame
 ) -> None:
-    pairs = market("SELECT campaign_id, account_id, fee FROM truth WHERE hash(campaign_id, account_id) % 20 = 0")
+    pairs = market("""SELECT campaign_id, account_id, fee FROM truth
+                      WHERE hash(campaign_id, account_id) % 20 = 0 AND propensity > 0""")
     hired = outcomes[["campaign_id", "account_id", "fee"]]
     chosen = pd.concat([pairs, hired], ignore_index=True)
     size = np.log(market.of_account("followers", chosen.account_id))
@@ -101,13 +102,13 @@ def test_hiring_looks_at_followers_engagement_and_price_but_not_at_trust(
 
 
 def test_propensities_are_those_of_the_draw(market: Market, outcomes: pd.DataFrame) -> None:
-    """Inverse propensity weights recover the number of candidates."""
-    campaigns, candidates = outcomes.campaign_id.nunique(), len(market.hidden.owner)
+    """Inverse propensity weights recover the number of candidates; who asks for too much is none."""
+    campaigns = outcomes.campaign_id.nunique()
+    candidates = market("SELECT count(*) AS n FROM truth WHERE propensity > 0").n[0]
+    assert 0.8 * campaigns * len(market.hidden.owner) < candidates < campaigns * len(market.hidden.owner)
     assert 21 <= len(outcomes) / campaigns <= 24
     weights = 1 / outcomes.propensity
-    assert weights.sum() == pytest.approx(
-        campaigns * candidates, rel=4 * weights.std() / np.sqrt(len(weights)) / weights.mean()
-    )
+    assert weights.sum() == pytest.approx(candidates, rel=4 * weights.std() / np.sqrt(len(weights)) / weights.mean())
 
 
 def test_a_healthy_mix_breaks_even(outcomes: pd.DataFrame) -> None:

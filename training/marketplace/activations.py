@@ -51,6 +51,7 @@ class Truth:
 
     fee: Array
     at_least: Array
+    propensity: Array  # 0 for who asks for more than the campaign can pay
     posted_probability: Array
     mean_actions: Array
     dispersion: Array
@@ -72,7 +73,7 @@ def play(
         at_least = np.maximum(1, np.ceil(fee / briefs.value[block, None])).astype(np.int64)
         shows = np.broadcast_to(1 - population.of_owner("no_show"), fee.shape)
         reached = likelihood(response.actions, response.dispersion, at_least)
-        truth = Truth(fee, at_least, shows, response.actions, response.dispersion, shows * reached)
+        truth = Truth(fee, at_least, propensity, shows, response.actions, response.dispersion, shows * reached)
         row, account = np.nonzero(rng.random(fee.shape) < propensity)
         yield (
             block,
@@ -84,7 +85,6 @@ def play(
                 start=start,
                 truth=truth,
                 response=response,
-                propensity=propensity,
                 holdout=holdout,
                 rng=rng,
             ),
@@ -115,12 +115,17 @@ def _fees(population: Population, followers: Array, rng: np.random.Generator) ->
 
 
 def _propensities(briefs: Briefs, block: slice, response: Response, fee: Array, rate: Array) -> Array:
-    """Return the probability of being hired: followers, engagement rate, price and topics count; trust is not seen."""
+    """Return the probability of being hired.
+
+    Followers, engagement rate, price and topics count, and nobody is hired who asks for too much of the budget; trust
+    is not seen.
+    """
     size = np.log(response.followers)
     dear = np.log(fee) - published.FEE_ELASTICITY * size
     liking = briefs.taste_for_size[block, None] * size + 0.5 * rate - 0.4 * dear + 3.0 * response.topic_fit
-    weight = np.exp(liking - liking.max(axis=1, keepdims=True))
-    wanted = min(HIRED_PER_CAMPAIGN, 0.2 * weight.shape[1])
+    affordable = fee <= published.DEAREST * briefs.budget[block, None]
+    weight = affordable * np.exp(liking - liking.max(axis=1, keepdims=True))
+    wanted = np.minimum(HIRED_PER_CAMPAIGN, 0.2 * affordable.sum(axis=1, keepdims=True))
     # Cap at .8 and share out again what the cap cut off, until the expected number of hired is right.
     share = weight * (wanted / weight.sum(axis=1, keepdims=True))
     for _ in range(20):
@@ -137,7 +142,6 @@ def _outcomes(
     start: int,
     truth: Truth,
     response: Response,
-    propensity: Array,
     holdout: Array,
     rng: np.random.Generator,
 ) -> Activations:
@@ -165,7 +169,7 @@ def _outcomes(
         campaign=campaign,
         account=account,
         fee=truth.fee[at],
-        propensity=propensity[at],
+        propensity=truth.propensity[at],
         posted=posted,
         time=time,
         luck=luck,

@@ -46,6 +46,7 @@ class Briefs:
     ends: Array
     attribution: Array  # days
     value: Array
+    budget: Array
     audience: dict[str, Array]  # dimension -> (campaigns, buckets); a row of zeros where the brief does not say
     click_offer: Array  # log: how well the brand and this offer go down; hidden
     response_offer: Array
@@ -91,6 +92,7 @@ def draw(campaigns: int, rng: np.random.Generator) -> Briefs:
         ends=starts + rng.integers(14, 31, c) * DAY,
         attribution=attribution,
         value=value,
+        budget=published.BUDGET * np.exp(rng.normal(0, published.BUDGET_SPREAD, c)),
         audience=_targets(vertical, topics, rng),
         click_offer=brand_appeal[brand] + rng.normal(0, 0.10, c),
         response_offer=rng.normal(0, 0.20, c),

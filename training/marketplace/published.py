@@ -128,16 +128,20 @@ NO_SHOW = (0.8, 3.2)
 # a fixed part and one that grows with followers, so that actions are cheapest in the middle (Bakshy et al., WSDM
 # 2011; Tian, Dew and Iyengar, JMR 2024: about 7,500 to 10,000 followers).
 FEE_FIXED, FEE_LEVEL, FEE_FOLLOWERS, FEE_ELASTICITY = 30.0, 51.0, 5e3, 0.95
-FEE_SPREAD, QUOTE_SPREAD = 0.35, 0.15  # between accounts and between quotes of one account, assumptions
+FEE_SPREAD, QUOTE_SPREAD = 0.45, 0.15  # between accounts and between quotes of one account, assumptions
+# What a campaign may spend: median, and standard deviation of the logarithm (assumption; single posts cost from 200 to
+# 100,000: Leung et al., JM 2022). It hires about twenty, so nobody who asks for more than a tenth of it (assumption).
+BUDGET, BUDGET_SPREAD, DEAREST = 9_000.0, 1.0, 1 / 10
 
-# What one action is worth, and the spread of its logarithm between campaigns: CPM 10 to 25 for micro and 25 to 50 for
-# macro, leads 20 to 100 (vendors 2025); the others are assumptions.
+# What one action is worth, and the spread of its logarithm between campaigns: CPM 10 to 50, leads 20 to 100 (vendors
+# 2025), a fivefold range, which is a spread of .4 to .5. Margins per order and per trial differ more, from food to
+# electronics and from an app to a course (assumption).
 VALUE = {
-    "awareness": (0.020, 0.20),
-    "engagement": (0.25, 0.35),
-    "traffic": (1.1, 0.30),
-    "signup": (22.0, 0.35),
-    "sale": (52.0, 0.35),
+    "awareness": (0.020, 0.40),
+    "engagement": (0.25, 0.50),
+    "traffic": (1.1, 0.50),
+    "signup": (22.0, 0.70),
+    "sale": (52.0, 0.70),
 }
 # Size of the negative binomial: a lognormal spread of .5 in reach is about 3.5; counts further down the funnel are
 # more dispersed (negative binomial or Poisson-lognormal throughout the literature), to what degree is an assumption.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PACKAGE_IMPRESSIONS, PACKAGE_ENGAGEMENT = 4.0, 1.6
 TYPICAL_REAL_SHARE = 0.825  # published engagement rates divide by all followers, of whom so many are real at the median
 # Published rates are those of activations that took place: the fit of a typical hired account counts as 0.
-TYPICAL_FIT = 1.1
+TYPICAL_FIT = 0.75
 AUDIENCE_WEIGHTS = {"country": 0.4, "age": 0.2, "gender": 0.2, "language": 0.1, "interest": 0.1}
 
 
@@ -113,7 +113,9 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
     size = np.log(total / 1e4)
     trust, skill = population.of_owner("trust"), published.SKILL_SPREAD * population.of_owner("skill")
     topic, audience = fits(population, briefs, block)
-    log_fit = 0.5 * np.log(0.25 + 0.75 * topic) + 0.9 * np.log(0.15 + 0.85 * audience) + TYPICAL_FIT
+    # Clicks rise with fit, what a click is worth with its square, reach with its root (assumption: no figure is published
+    # for fit as such).
+    log_fit = 0.5 * np.log(0.1 + 0.9 * topic) + 0.7 * np.log(0.1 + 0.9 * audience) + TYPICAL_FIT
     season_clicks, season_sales = season(goal, starts)
     saturation = published.RESPONSE_BY_SPONSORED_SHARE * (population.of_owner("sponsored_share") - 0.17)
 
@@ -129,11 +131,12 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
         + briefs.click_offer[block, None]
         + np.log(season_clicks)
     )
-    response = published.RESPONSE_BY_TRUST * trust + 0.5 * skill + 0.6 * log_fit + briefs.response_offer[block, None]
+    response = published.RESPONSE_BY_TRUST * trust + 0.5 * skill + 2.0 * log_fit + briefs.response_offer[block, None]
     engagement = (
         np.log(PACKAGE_ENGAGEMENT * published.SPONSORED * inflation(population))
         + log_engagement(population, accounts, real, total, starts)
-        + 0.5 * (log_fit + saturation)
+        + log_fit
+        + 0.5 * saturation
     )
     signups = clicks + np.log(published.SIGNUP_RATE) + response
     orders = (
@@ -144,7 +147,7 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
         + np.log(season_sales)
     )
     # Familiar topics spread further, too, but far less than they sell.
-    impressions = impressions + 0.15 * (log_fit + briefs.click_offer[block, None])
+    impressions = impressions + 0.5 * log_fit + 0.15 * briefs.click_offer[block, None]
     by_goal = (impressions, engagement, clicks, signups, orders)
     actions = np.select([goal == i for i in range(len(GOALS))], by_goal)
     dispersion = np.array([published.DISPERSION[name] for name in GOALS])[goal] * np.exp(0.05 * size)

@@ -48,8 +48,9 @@ def simulate(
     truth
         Also write `truth.parquet`, which is no table of the contract: for every campaign and account the true
         distribution of actions given all that is hidden, but not the luck of the one activation. Columns: campaign_id,
-        account_id, decided_at, fee, at_least (break-even), posted_probability, mean_actions and dispersion (mean and
-        size of the negative binomial, given posted), expected_actions, likelihood = P(actions >= at_least).
+        account_id, decided_at, fee, at_least (break-even), propensity (of being hired; 0 for who asks for more than the
+        campaign can pay), posted_probability, mean_actions and dispersion (mean and size of the negative binomial,
+        given posted), expected_actions, likelihood = P(actions >= at_least).
     progress
         Told what is being made.
 
@@ -125,7 +126,7 @@ def _truth(block: slice, true: Truth, briefs: Briefs) -> dict[str, Any]:
     row = np.repeat(np.arange(block.start, block.stop), accounts)
     numbers = {
         name: np.broadcast_to(getattr(true, name), true.fee.shape).ravel()
-        for name in ("fee", "at_least", "posted_probability", "mean_actions", "dispersion")
+        for name in ("fee", "at_least", "propensity", "posted_probability", "mean_actions", "dispersion")
     }
     return {
         "campaign_id": columns.pick(columns.campaign_ids(len(briefs)), row),

@@ -63,7 +63,7 @@ def write_campaigns(folder: Path, briefs: Briefs, hired: Activations, rng: np.ra
         f"{BRIEF_OPENERS[o]} {TOPICS[t]}, {BRIEF_CLOSERS[e]}" for o, t, e in zip(opener, first, closer, strict=True)
     ]
     spent = np.bincount(hired.campaign, weights=hired.fee, minlength=c)
-    budget = np.ceil(spent * rng.uniform(1.0, 1.25, c) / 500) * 500
+    budget = np.ceil(np.maximum(briefs.budget, spent) / 500) * 500
     columns.write(
         folder,
         "campaigns",
