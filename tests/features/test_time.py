@@ -69,13 +69,18 @@ def late_rows(frames: Frames, moment: pd.Timestamp) -> dict[str, pd.Series]:
     return late
 
 
+def later(rng: Generator, size: int, moment: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return moments after that one, often the very next."""
+    steps = np.where(rng.random(size) < 0.3, 1, rng.integers(1, 10**13, size))
+    return moment + pd.to_timedelta(steps, unit="us").as_unit("us")
+
+
 def scrambled(rng: Generator, table: str, rows: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     """Give late rows other values of every column but ids; they stay late."""
     made = rows.copy()
     for column in CONTRACT[table].columns:
         if column.kind == "time":
-            after = moment + pd.to_timedelta(rng.integers(1, 10**13, len(rows)), unit="us")
-            made[column.name] = after.as_unit("us")
+            made[column.name] = later(rng, len(rows), moment - LAG if column.name == "published_at" else moment)
         elif column.kind != "id":
             made[column.name] = rows[column.name].sample(frac=1, random_state=rng.integers(2**32)).to_numpy()
         if column.kind == "count":
@@ -95,7 +100,7 @@ def more(rng: Generator, table: str, rows: pd.DataFrame, moment: pd.Timestamp) -
     """Copy some rows, make them late, and give about half of their ids new names."""
     made = scrambled(rng, table, rows.sample(frac=0.5, random_state=rng.integers(2**32)), moment)
     if table == "posts":  # a late reading of a post that is known already
-        made["observed_at"] = moment + pd.to_timedelta(rng.integers(1, 10**13, len(made)), unit="us").as_unit("us")
+        made["observed_at"] = later(rng, len(made), moment)
     for column in CONTRACT[table].columns:
         if column.kind == "id" and column.name != "sponsor_id":
             made[column.name] = made[column.name].where(rng.random(len(made)) < 0.5, "new " + made[column.name])

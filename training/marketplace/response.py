@@ -113,7 +113,7 @@ def respond(population: Population, briefs: Briefs, block: slice) -> Response:
     size = np.log(total / 1e4)
     trust, skill = population.of_owner("trust"), published.SKILL_SPREAD * population.of_owner("skill")
     topic, audience = fits(population, briefs, block)
-    # Clicks rise with fit, what a click is worth with its square, reach with its root (assumption: no figure is published
+    # Clicks rise with fit, what a click is worth with its square, reach with its root (assumption: nothing is published
     # for fit as such).
     log_fit = 0.5 * np.log(0.1 + 0.9 * topic) + 0.7 * np.log(0.1 + 0.9 * audience) + TYPICAL_FIT
     season_clicks, season_sales = season(goal, starts)
