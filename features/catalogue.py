@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -282,3 +283,9 @@ def without(missing: Collection[str]) -> dict[Family, tuple[str, ...]]:
         if feature.tables[0] in missing:
             lost.setdefault(feature.family, []).append(feature.name)
     return {family: tuple(names) for family, names in lost.items()}
+
+
+def lost_families(missing: Collection[str]) -> list[str]:
+    """Say in words which families lose how many of their features without the missing tables."""
+    sizes = Counter(feature.family for feature in FEATURES.values())
+    return [f"{family} ({len(names)} of {sizes[family]})" for family, names in without(missing).items()]

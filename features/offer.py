@@ -39,14 +39,18 @@ def features(known: Known) -> Features:
 
 
 def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
-    """Return the number of actions that pay for the fee, at least 1; null where fee or value is unknown or value is 0.
+    """Return how many actions pay for the fee, at least 1; null where fee or value is unknown or the value is 0.
+
+    What one action is worth comes as a decimal fraction that binary cannot hold: 1.1 / 0.1 is a little more than 11,
+    and must still be 11 actions, so the last bits of the quotient do not count.
 
     Parameters
     ----------
     fee, value_per_action : (n,) float64
         In the same currency.
     """
-    return np.maximum(np.ceil(divide(fee, value_per_action)), 1)
+    quotient = divide(fee, value_per_action)
+    return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
 
 
 def categories(known: Known) -> dict[str, npt.NDArray[np.object_]]:

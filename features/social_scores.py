@@ -7,6 +7,7 @@ decided_at. V marks what the makers published, A what is assumed here.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -165,29 +166,41 @@ def features(store: EventStore, account: IntArray, decided_at: IntArray) -> dict
         Microseconds.
     """
     published = decided_at // PERIOD * PERIOD
-    result = {name: np.full(len(account), np.nan) for name in SCORES}
+    scores = np.full((len(account), len(SCORES)), np.nan)
     for moment in np.unique(published):
         mine = published == moment
-        scores = scores_at(store, int(moment))
-        for name in SCORES:
-            result[name][mine] = scores[name].to_numpy()[account[mine]]
-    return result
+        scores[mine] = scores_at(store, int(moment))[account[mine]]
+    return dict(zip(SCORES, scores.T, strict=True))
 
 
-def scores_at(store: EventStore, moment: int) -> pd.DataFrame:
-    """Return the scores of all accounts, in the order of the store, as they stood at one moment (microseconds)."""
-    path = store.folder / "scores" / f"{moment}.parquet"
-    if path.exists():
-        return pd.read_parquet(path)
+def scores_at(store: EventStore, moment: int) -> FloatArray:
+    """Return the scores of all accounts as they stood at one moment (microseconds).
+
+    Returns
+    -------
+    (accounts, scores) float64
+        Rows in the order of the store's accounts, columns as in `SCORES`; NaN where unknown.
+    """
+    if moment not in store.published_scores:
+        path = store.folder / "scores" / f"{moment}.npy"
+        if path.exists():
+            store.published_scores[moment] = np.load(path, allow_pickle=False)
+        else:
+            store.published_scores[moment] = _publish(store, moment)
+            # A store that cannot be written to computes them again in the next process.
+            with suppress(OSError):
+                path.parent.mkdir(exist_ok=True)
+                unfinished = path.with_suffix(f".{os.getpid()}.npy")
+                np.save(unfinished, store.published_scores[moment])
+                unfinished.rename(path)
+    return store.published_scores[moment]
+
+
+def _publish(store: EventStore, moment: int) -> FloatArray:
     parts = [_inputs(store.bucket(number), moment) for number in range(store.buckets)]
     inputs = pd.concat([part for part, _ in parts]).sort_values("row")
     edges = np.concatenate([edges for _, edges in parts])
-    scores = _scores(inputs, edges, has_reactions="interactions" not in store.missing)
-    path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    scores.to_parquet(unfinished, index=False)
-    unfinished.rename(path)
-    return scores
+    return _scores(inputs, edges, has_reactions="interactions" not in store.missing)
 
 
 def _inputs(bucket: Bucket, moment: int) -> tuple[pd.DataFrame, IntArray]:
@@ -228,7 +241,7 @@ def _inputs(bucket: Bucket, moment: int) -> tuple[pd.DataFrame, IntArray]:
     return inputs, edges
 
 
-def _scores(inputs: pd.DataFrame, edges: IntArray, *, has_reactions: bool) -> pd.DataFrame:
+def _scores(inputs: pd.DataFrame, edges: IntArray, *, has_reactions: bool) -> FloatArray:
     alive = inputs["alive"].to_numpy()
     everyone = inputs.loc[alive]
     column = {name: everyone[name].to_numpy(np.float64) for name in everyone.columns if name != "community"}
@@ -260,8 +273,8 @@ def _scores(inputs: pd.DataFrame, edges: IntArray, *, has_reactions: bool) -> pd
             activity=100 * percentile(column["posts"]),
         ),
     }
-    result = pd.DataFrame(np.nan, index=range(len(inputs)), columns=list(SCORES))
-    result.loc[alive] = np.stack([scores[name] for name in SCORES], axis=1)
+    result = np.full((len(inputs), len(SCORES)), np.nan)
+    result[alive] = np.stack([scores[name] for name in SCORES], axis=1)
     return result
 
 

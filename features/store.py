@@ -209,6 +209,8 @@ class EventStore:
         Of the source's content.
     resident : int
         How many buckets stay in memory.
+    published_scores : dict
+        Social scores by the moment of their publication; see `features.social_scores.scores_at`.
 
     Raises
     ------
@@ -231,6 +233,7 @@ class EventStore:
         self.fingerprint = str(manifest["fingerprint"])
         self.buckets = int(manifest["buckets"])
         self.resident = 4
+        self.published_scores: dict[int, FloatArray] = {}
         self._resident: dict[int, Bucket] = {}
 
     @classmethod

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.catalogue import FEATURES
 from features.errors import DataError, nearest
+from features.offer import break_even
 from serving.bundle import Bundle
 from serving.fetch import locate
 
@@ -158,17 +159,6 @@ def baselines(X: pd.DataFrame) -> dict[str, FloatArray]:
         "kred": X["kred_influence"].to_numpy(np.float64),
         "peerindex": X["peerindex"].to_numpy(np.float64),
     }
-
-
-def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
-    """Return how many actions pay for the fee, at least 1; NaN where fee or value is unknown or the value is 0.
-
-    What one action is worth comes as a decimal fraction that binary cannot hold: 1.1 / 0.1 is a little more than 11,
-    and must still be 11 actions, so the last bits of the quotient do not count.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.where(value_per_action > 0, fee / value_per_action, np.nan)
-    return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
 
 
 def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError, SettingError
-from serving.predictor import break_even
+from features.offer import break_even
 from training.bootstrap import COVERAGE
 from training.findings import findings
 from training.fold import INTERVAL, Fold

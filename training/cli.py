@@ -188,7 +188,9 @@ def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path), help="For report.html and numbers."
 )
 @click.option("--folds", default=5, show_default=True, help="How many blocks of campaigns are tested.")
-@click.option("--at-least", type=int, help="Actions to ask for where fee or value is unknown; otherwise break-even.")
+@click.option(
+    "--at-least", type=int, help="Actions to ask for; otherwise break-even where fee and value are known, else 1."
+)
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
 @_JSON
 def backtest(data: str, out: Path, folds: int, at_least: int | None, truth: bool, as_json: bool) -> None:
@@ -211,7 +213,7 @@ def backtest(data: str, out: Path, folds: int, at_least: int | None, truth: bool
             folds=folds,
             at_least=at_least,
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
-            metadata={"families_without": list(catalogue.without(store.missing))},
+            metadata={"families_without": catalogue.lost_families(store.missing)},
             progress=tell,
         )
     page = report.write(result, out)

@@ -21,7 +21,7 @@ import pandas as pd
 
 from training import metrics
 from training.bootstrap import CampaignBootstrap, Estimate, difference, ratio
-from training.policies import MODEL, MODEL_LIKELIHOOD, ORACLE, POLICIES, hire_order
+from training.policies import MODEL, ORACLE, OTHER_ORDERS, POLICIES, hire_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def likelihood_figures(pool: Pool, *, bins: int = 10) -> dict[str, dict[str, Any
     model = _losses(boot, outcome, pool.likelihoods[MODEL])
     figures: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys([*pool.scores, *pool.likelihoods]):
-        if name == MODEL_LIKELIHOOD:  # the model's likelihoods, used for another order
+        if name in OTHER_ORDERS:  # the model's likelihoods, used for another order
             continue
         found: dict[str, Any] = {}
         if name in pool.likelihoods:
@@ -283,7 +283,7 @@ def _part(pool: Pool, title: str, name: str, values: pd.Series, *, bins: int) ->
     scores = {
         name: pool.likelihoods[name] if name in {MODEL, ORACLE} else score
         for name, score in pool.scores.items()
-        if name != MODEL_LIKELIHOOD and np.isfinite(score[chosen]).any()
+        if name not in OTHER_ORDERS and np.isfinite(score[chosen]).any()
     }
     return facts | {
         "score_auc": {name: boot.auc(outcome, score, rows=chosen).to_dict() for name, score in scores.items()},

@@ -125,7 +125,7 @@ def warnings(found: Mapping[str, Any]) -> list[str]:
             f"{data['value_known_share']:.0%}: money is summed over the campaigns where both are known."
         )
     if without := found["metadata"].get("families_without"):
-        said.append("The data could not feed these families of features: " + ", ".join(map(str, without)) + ".")
+        said.append("Features that this data could not feed, by family: " + ", ".join(map(str, without)) + ".")
     if len(found["folds"]) < found["settings"]["folds"]:
         said.append(
             f"{found['settings']['folds']} folds were asked for, {len(found['folds'])} had enough outcomes before them."

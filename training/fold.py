@@ -13,6 +13,7 @@ from training.evaluate import BASE_RATE, UNKNOWN, size_tier
 from training.policies import (
     MODEL,
     MODEL_LIKELIHOOD,
+    MODEL_VALUE,
     ORACLE,
     SIMPLE,
     OneScore,
@@ -140,9 +141,15 @@ class Fold:
         """Return score and likelihood of each policy; pairs has at_least, fee and value_per_action."""
         likelihood, expected = answers.likelihood(pairs["at_least"].to_numpy()), answers.expected()
         ordered = by_likelihood(likelihood, expected)
-        net = expected * pairs["value_per_action"].to_numpy(dtype=np.float64) - pairs["fee"].to_numpy(dtype=np.float64)
+        value = expected * pairs["value_per_action"].to_numpy(dtype=np.float64)
+        net = value - pairs["fee"].to_numpy(dtype=np.float64)
+        campaign = _campaign(pairs)
         simple = simple_scores(pairs, X, seed=self.seed)
-        said = {f"score_{MODEL}": by_money(_campaign(pairs), net, ordered), f"score_{MODEL_LIKELIHOOD}": ordered}
+        said = {
+            f"score_{MODEL}": by_money(campaign, net, ordered),
+            f"score_{MODEL_LIKELIHOOD}": ordered,
+            f"score_{MODEL_VALUE}": by_money(campaign, value, ordered),
+        }
         said |= {f"score_{name}": score for name, score in simple.items()}
         said[f"likelihood_{MODEL}"] = likelihood
         said |= {

@@ -36,7 +36,10 @@ class Policy:
     is_log: bool = False
 
 
-RANDOM, MODEL, MODEL_LIKELIHOOD, ORACLE = "random", "model", "model_likelihood", "oracle"
+RANDOM, MODEL, ORACLE = "random", "model", "oracle"
+MODEL_LIKELIHOOD, MODEL_VALUE = "model_likelihood", "model_value"
+OTHER_ORDERS = (MODEL_LIKELIHOOD, MODEL_VALUE)
+"""The model's figures put in another order than its own, which is by expected value less fee."""
 SIMPLE = (
     Policy("followers", "most followers", "log_followers", "followers (table account_stats)", is_log=True),
     Policy("engagement_rate", "engagement rate", "engagement_rate_median_90d", "posts and followers (account_stats)"),
@@ -50,6 +53,7 @@ POLICIES = {
     for policy in (
         Policy(MODEL, "Impel"),
         Policy(MODEL_LIKELIHOOD, "Impel, by likelihood"),
+        Policy(MODEL_VALUE, "Impel, by value whatever the fee"),
         *SIMPLE,
         Policy(RANDOM, "chance"),
         Policy(ORACLE, "best possible (truth known)"),
@@ -76,18 +80,18 @@ def simple_scores(pairs: pd.DataFrame, X: pd.DataFrame, *, seed: int) -> dict[st
     return scores | {RANDOM: keys(pairs, salt=f"random{seed}").astype(np.float64)}
 
 
-def by_money(campaign: IntArray, net_value: FloatArray, otherwise: FloatArray) -> FloatArray:
-    """Return the score (n,) of who hires for money: the net value, where it is known.
+def by_money(campaign: IntArray, money: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Return the score (n,) of who hires for money: the value or net value, where it is known.
 
     Campaigns in which it is not known of everybody go by the score `otherwise`.
 
     Parameters
     ----------
     campaign : codes 0..n-1
-    net_value : expected actions * value_per_action - fee, NaN where unknown
+    money : expected actions * value_per_action, with or without the fee taken off; NaN where unknown
     """
-    unknown = per_campaign(campaign, np.isnan(net_value).astype(np.float64)) > 0
-    return np.where(unknown[campaign], otherwise, net_value)
+    unknown = per_campaign(campaign, np.isnan(money).astype(np.float64)) > 0
+    return np.where(unknown[campaign], otherwise, money)
 
 
 def by_likelihood(likelihood: FloatArray, expected: FloatArray) -> FloatArray:

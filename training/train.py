@@ -102,7 +102,7 @@ def train(
     X = build(store, activations)
     lost = catalogue.without(store.missing)
     tell("walk-forward figures")
-    judged = _judged(X, activations, model, lost, tell)
+    judged = _judged(X, activations, model, store.missing, tell)
     tell("the model itself")
     fitted = model.fit(
         X,
@@ -162,12 +162,17 @@ def _judged(
     X: pd.DataFrame,
     activations: pd.DataFrame,
     model: ActionModel,
-    lost: dict[catalogue.Family, tuple[str, ...]],
+    missing: tuple[str, ...],
     tell: Callable[[str], None],
 ) -> Backtest | None:
     try:
         return backtest(
-            X, activations, model=model, folds=FOLDS, metadata={"families_without": list(lost)}, progress=tell
+            X,
+            activations,
+            model=model,
+            folds=FOLDS,
+            metadata={"families_without": catalogue.lost_families(missing)},
+            progress=tell,
         )
     except DataError as error:
         tell(f"no walk-forward figures: {error}")

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import BundleError, DataError, ImpelError, SettingError, TrackingError
+from features.offer import break_even
 from serving.bundle import Bundle
-from serving.predictor import REASONS, Predictor, baselines, break_even
+from serving.predictor import REASONS, Predictor, baselines
 from tests.models import NUMBERS, made_bundle, made_features
 
 if TYPE_CHECKING:

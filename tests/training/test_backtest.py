@@ -218,7 +218,12 @@ def test_without_money_followers_or_rivals(small: Market) -> None:
     assert found["headline"]["of"] == "likelihood"
     assert found["headline"]["best_rule"] is None
     assert set(found["likelihood"]) == {"model", "random", "base_rate"}
-    assert [one["name"] for one in found["policies"] if one["available"]] == ["model", "model_likelihood", "random"]
+    assert [one["name"] for one in found["policies"] if one["available"]] == [
+        "model",
+        "model_likelihood",
+        "model_value",
+        "random",
+    ]
     assert found["gains"]["by_hires"]["campaigns"] == found["gains"]["by_fees"]["campaigns"] == 0
     told = " ".join(found["warnings"])
     for words in ("one account", "more than one account", "value of an action is not known", "audience fit"):

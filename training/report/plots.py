@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from training.evaluate import ALL
-from training.policies import MODEL, MODEL_LIKELIHOOD, ORACLE, POLICIES, RANDOM
+from training.policies import MODEL, MODEL_LIKELIHOOD, MODEL_VALUE, ORACLE, OTHER_ORDERS, POLICIES, RANDOM
 from training.report.numbers import count, short, tick
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _INK, _MUTED, _RULE, _ACCENT = (_COLOURS[name] for name in ("--ink", "--muted", 
 _STYLES: dict[str, dict[str, Any]] = {
     MODEL: {"color": _ACCENT, "linewidth": 2.8, "zorder": 5},
     MODEL_LIKELIHOOD: {"color": _ACCENT, "linewidth": 1.4, "linestyle": (0, (4, 2))},
+    MODEL_VALUE: {"color": _ACCENT, "linewidth": 1.4, "linestyle": (0, (1, 2))},
     ORACLE: {"color": _INK, "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
     RANDOM: {"color": _MUTED, "linewidth": 1.2, "linestyle": (0, (1, 2))},
 } | {
@@ -147,7 +148,7 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str) -> Mar
         axes = figure.subplots()
         for place, name in enumerate(order):
             one = known[name]
-            colour = {MODEL: _ACCENT, MODEL_LIKELIHOOD: _ACCENT, ORACLE: _INK}.get(name, _MUTED)
+            colour = {**dict.fromkeys((MODEL, *OTHER_ORDERS), _ACCENT), ORACLE: _INK}.get(name, _MUTED)
             axes.barh(place, one["value"], height=0.44, color=colour, alpha=1.0 if name in {MODEL, ORACLE} else 0.45)
             if one["low"] is not None:
                 axes.hlines(place, one["low"], one["high"], color=_INK, linewidth=1.4, zorder=4)
