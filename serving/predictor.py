@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from features.catalogue import FEATURES
-from features.errors import DataError, nearest
+from features.catalogue import FEATURES, digest
+from features.errors import BundleError, DataError, nearest
 from features.offer import break_even
 from serving.bundle import Bundle
 from serving.fetch import locate
@@ -45,12 +45,17 @@ class Predictor:
         Raises
         ------
         BundleError
-            Where the bundle is missing, damaged, or does not reproduce its own examples.
+            Where the bundle is missing, damaged, does not reproduce its own examples, or was trained on features that
+            have another definition now.
         TrackingError
             Where the registry cannot be reached or lacks the model.
         """
         found = locate(uri, tracking=tracking_uri)
         bundle = Bundle.load(found.folder)
+        if bundle.metadata.catalogue_digest not in {"", digest()}:
+            raise BundleError(
+                f"{uri} was trained on features that this version of Impel computes otherwise; train it anew."
+            )
         return cls(bundle, version=found.version or bundle.metadata.name or found.folder.name)
 
     def predict(

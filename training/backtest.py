@@ -72,6 +72,7 @@ def backtest(
     *,
     model: ActionModel,
     folds: int = 5,
+    test_share: float = 0.6,
     at_least: int | None = None,
     truth: Truth | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -90,6 +91,8 @@ def backtest(
         Cloned and fitted anew for every fold.
     folds : int
         Blocks of campaigns; fewer are used where there are few outcomes.
+    test_share : float
+        Share of the activations, the last ones in time, that is tested; the first model learns from those before.
     at_least : int, optional
         How many actions count as reached; left out, the break-even of each activation, else 1.
     truth : Truth, optional
@@ -106,9 +109,12 @@ def backtest(
     DataError
         Where X and activations do not fit together or are too few to be split by time.
     SettingError
-        Where `at_least` is below 1, or given beside `truth`, which knows the break-even only.
+        Where `at_least` is below 1, or given beside `truth`, which knows the break-even only; where `test_share` does
+        not lie between 0 and 1.
     """
     _check(X, activations, at_least=at_least, truth=truth)
+    if not 0 < test_share < 1:
+        raise SettingError(f"test_share must lie between 0 and 1, got {test_share!r}")
     tell = progress or (lambda _: None)
     X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
     rows["at_least"] = _at_least(rows) if at_least is None else float(at_least)
@@ -120,6 +126,7 @@ def backtest(
         rows["decided_at"],
         rows["closed_at"],
         folds=folds,
+        first_share=1 - test_share,
         groups=rows["campaign_id"],
         min_train=_FEWEST_TRAINING_ROWS,
     )

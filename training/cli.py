@@ -188,12 +188,15 @@ def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path), help="For report.html and numbers."
 )
 @click.option("--folds", default=5, show_default=True, help="How many blocks of campaigns are tested.")
+@click.option("--test-share", default=0.6, show_default=True, help="Share of the activations, the last ones, to test.")
 @click.option(
     "--at-least", type=int, help="Actions to ask for; otherwise break-even where fee and value are known, else 1."
 )
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
 @_JSON
-def backtest(data: str, out: Path, folds: int, at_least: int | None, truth: bool, as_json: bool) -> None:
+def backtest(
+    data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, as_json: bool
+) -> None:
     """Say what the model would have earned on past campaigns, each judged by what was known before it."""
     from features import build, catalogue
     from training import report
@@ -211,6 +214,7 @@ def backtest(data: str, out: Path, folds: int, at_least: int | None, truth: bool
             activations,
             model=ActionModel(),
             folds=folds,
+            test_share=test_share,
             at_least=at_least,
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
             metadata={"families_without": catalogue.lost_families(store.missing)},

@@ -115,7 +115,7 @@ def train(
         name=f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{store.fingerprint[:8]}",
         data_fingerprint=store.fingerprint,
         catalogue_digest=catalogue.digest(),
-        missing_families=tuple(lost),
+        missing_families=tuple(catalogue.lost_families(store.missing)),
     )
     folder = home() / "bundles" / bundle.metadata.name
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,12 @@ def test_each_row_is_answered_by_itself(predictor: Predictor) -> None:
     pd.testing.assert_frame_equal(pd.concat(alone[::-1]), together, check_exact=True)
 
 
+def test_a_model_of_other_features_is_refused(folder: Path, tmp_path: Path) -> None:
+    Bundle.load(folder).described(catalogue_digest="of another time").save(tmp_path / "old")
+    with pytest.raises(BundleError, match="trained on features that this version of Impel computes otherwise"):
+        Predictor.load(tmp_path / "old")
+
+
 AT_LEAST = [
     ({}, 1),
     ({"fee": 25.0}, 3),

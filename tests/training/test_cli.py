@@ -178,6 +178,7 @@ BAD = [
     (["simulate", "{home}/new", "--influencers", "3"], 1, "influencers must be"),
     (["backtest", "{market}", "--out", "{home}/r", "--truth"], 1, "impel simulate DIR --truth"),
     (["backtest", "{market}", "--out", "{home}/r", "--at-least", "0"], 1, "at_least"),
+    (["backtest", "{market}", "--out", "{home}/r", "--test-share", "2"], 1, "test_share must lie between 0 and 1"),
     (["promote", "77"], 1, "has no version 77"),
     (["promote", "one"], 2, "not a valid integer"),
     (["models", "--name", "impell"], 1, "Did you mean 'impel'?"),
