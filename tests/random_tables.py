@@ -95,7 +95,7 @@ def random_pairs(rng: Generator, tables: dict[str, pd.DataFrame], size: int, *, 
             "campaign_id": rng.choice(tables["campaigns"]["campaign_id"], size),
             "account_id": rng.choice(tables["accounts"]["account_id"], size),
             "decided_at": _moments(rng, size, 0, days),
-            "fee": _counts(rng, size, 900),
+            "fee": _counts(rng, size, 9_000) / 10,
         }
     )
     columns = list(candidates.columns)
@@ -232,7 +232,7 @@ def _campaigns(rng: Generator, size: int, days: int) -> pd.DataFrame:
             "starts_at": starts,
             "ends_at": _maybe(rng, starts + pd.Timedelta(days=20)),
             "attribution_days": rng.integers(7, 31, size),
-            "value_per_action": _maybe(rng, rng.choice([0.01, 1.5, 30.0, 60.0], size)),
+            "value_per_action": _maybe(rng, rng.choice([0.1, 1.5, 30.0, 60.0], size)),
             "budget": _counts(rng, size, 50_000),
         }
     )
@@ -249,7 +249,7 @@ def _outcomes(rng: Generator, ids: Any, activity: Any, *, campaigns: int, size: 
             "account_id": ids[hired % len(ids)],
             "decided_at": decided,
             "posted_at": pd.Series(decided + pd.Timedelta(hours=6)).where(posted),
-            "fee": _counts(rng, size, 900),
+            "fee": _counts(rng, size, 9_000) / 10,
             "impressions": _counts(rng, size, 9_000),
             "clicks": _counts(rng, size, 90),
             "actions": rng.integers(0, 60, size) * posted,

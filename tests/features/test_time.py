@@ -172,6 +172,14 @@ def test_the_number_of_buckets_changes_nothing(seed: int, buckets: int) -> None:
     assert_same_bits(before.X, build(store, before.pairs))
 
 
+def test_what_is_usual_for_a_goal_does_not_depend_on_who_is_counted_first() -> None:
+    before = case(0)
+    closed = before.frames["outcomes"]["closed_at"].dt.ceil("60D")  # many at one moment, over all buckets
+    frames = {**before.frames, "outcomes": before.frames["outcomes"].assign(closed_at=closed)}
+    one, five = (build(prepared(frames, buckets=buckets), before.pairs) for buckets in (1, 5))
+    assert_same_bits(one, five)
+
+
 @pytest.mark.parametrize("at_once", [1, 100, 1_000])
 def test_working_in_turns_changes_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     before = case(0)

@@ -1,7 +1,7 @@
 SELECT pair,
     ln(1 + fee) AS fee_log,
     ln(1000 * nullif(fee, 0) / nullif(followers, 0)) AS fee_per_1000_followers_log,
-    CASE WHEN value_per_action > 0 AND fee >= 0 THEN ln(greatest(ceil(fee / value_per_action), 1)) END AS log_break_even,
+    CASE WHEN value_per_action > 0 AND fee >= 0 THEN ln(greatest(ceil(round(fee / value_per_action, 9)), 1)) END AS log_break_even,
     ln(nullif(value_per_action, 0)) AS value_per_action_log,
     ln(1 + budget) AS budget_log,
     attribution_days,
