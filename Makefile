@@ -17,7 +17,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## Say what there is
 	@echo "Impel: how likely is this influencer to drive the action a campaign wants, and how sure are we?"
 	@echo
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | while IFS= read -r line; do \
+	  printf '  make %-10s %s\n' "$${line%%:*}" "$${line##*## }"; done
 
 install: .venv/installed ## Set up .venv from requirements.lock, nothing else
 
