@@ -1,128 +1,33 @@
-"""The model artefact: two boosters, the shape of the distribution per goal, and the proof that it answers as it did."""
+"""The model artefact: curves, boosters, the shape of the distribution, and the proof that it answers as it did."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import shutil
-import sys
 import tempfile
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import lightgbm
 import numpy as np
 import pandas as pd
-import scipy
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
-from scipy import special
+from pydantic import ValidationError
 
 from features.errors import BundleError
-from serving.distribution import ActionDistribution, mean_and_size
-from serving.encoding import Encoding
+from serving.spec import Metadata, Spec, environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from serving.distribution import ActionDistribution, FloatArray
 
 _SUMS = "SHA256SUMS"
 _JSON, _ACTIONS, _POSTED, _CANARY = "bundle.json", "actions.txt", "posted.txt", "canary.parquet"
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
-
-
-def _environment() -> dict[str, str]:
-    """Return what the last bits of an answer depend on."""
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "lightgbm": lightgbm.__version__,
-        "pandas": pd.__version__,
-        "platform": f"{sys.platform} {platform.machine()} {' '.join(simd)}",
-    }
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GoalShape(_Record):
-    """How the distribution of one goal follows from the booster's two raw scores f and h.
-
-    Given posted: mean = exp(log_mean + slope * f), size = exp(log_size + size_slope * h). Intercept, stretch and
-    correction are explained at `ActionDistribution`.
-    """
-
-    log_mean: FiniteFloat
-    slope: FiniteFloat
-    log_size: FiniteFloat
-    size_slope: FiniteFloat
-    intercept: FiniteFloat = 0.0
-    stretch: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    correction: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-
-
-class PostedShape(_Record):
-    """P(posted) = sigmoid(intercept + slope * raw score of the posted booster)."""
-
-    intercept: FiniteFloat
-    slope: FiniteFloat
-
-
-class Range(_Record):
-    """Where the training rows lay in one feature: minimum, 1st and 99th percentile, maximum."""
-
-    minimum: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
-    maximum: FiniteFloat
-
-
-class Metadata(_Record):
-    """What is known about a model's origin; whoever trains it fills in what the model cannot know."""
-
-    name: str = ""
-    trained_from: datetime | None = None
-    trained_until: datetime | None = None
-    activations: int = 0
-    data_fingerprint: str = ""
-    catalogue_digest: str = ""
-    missing_families: tuple[str, ...] = ()
-
-
-class Spec(_Record):
-    """All of a bundle but its boosters; `bundle.json` on disk."""
-
-    format: Literal[1] = 1
-    encoding: Encoding
-    goals: dict[str, GoalShape]
-    pool: GoalShape
-    posted: PostedShape | None
-    support: dict[str, Range]
-    metadata: Metadata = Metadata()
-    environment: dict[str, str] = Field(default_factory=_environment)
-
-    def distribution(
-        self, goals: NDArray[np.object_], score: NDArray[np.float64], posted_score: NDArray[np.float64]
-    ) -> ActionDistribution:
-        """Return the calibrated distribution for raw scores of the boosters, of shapes (n, 2) and (n,)."""
-        shapes = np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
-        row = pd.Index([*self.goals, None], dtype=object).get_indexer(goals)
-        log_mean, slope, log_size, size_slope, intercept, stretch, correction = shapes[row].T
-        mean, size = mean_and_size(
-            np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
-        )
-        posted = np.ones(len(goals))
-        if self.posted is not None:
-            posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
-        return ActionDistribution(
-            posted=posted, mean=mean, size=size, intercept=intercept, slope=stretch, correction=correction
-        )
 
 
 class Bundle:
@@ -181,9 +86,11 @@ class Bundle:
             Where `X` lacks a feature; further columns are ignored.
         """
         matrix = self.spec.encoding.matrix(X)
+        goal = self.spec.goal(matrix)
         score = self._score(self._actions, matrix).reshape(-1, 2)
+        score[:, 0] += self.spec.curves.contributions(matrix, goal).sum(axis=1)
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
-        return self.spec.distribution(X["goal"].to_numpy(dtype=object), score, posted)
+        return self.spec.distribution(goal, score, posted)
 
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
@@ -203,7 +110,10 @@ class Bundle:
         return answer
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return what each feature adds to the log of the mean actions given posted (TreeSHAP).
+        """Return what each feature adds to the log of the mean actions given posted.
+
+        The curves' part is what they differ from their average over the goal's training rows; the booster's part is
+        exact TreeSHAP.
 
         Returns
         -------
@@ -211,11 +121,15 @@ class Bundle:
             Index of `X`; one column per feature and `baseline`. A row sums to `log(distribution(X).mean)`.
         """
         matrix = self.spec.encoding.matrix(X)
-        parts = self._actions.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
-        parts = parts[:, : len(self.features) + 1]  # of the mean; the other half is of the size
-        shapes = [self.spec.goals.get(goal, self.spec.pool) for goal in X["goal"]]
-        parts = parts * np.array([shape.slope for shape in shapes]).reshape(-1, 1)
-        parts[:, -1] += [shape.log_mean for shape in shapes]
+        goal = self.spec.goal(matrix)
+        parts = np.zeros((len(matrix), len(self.features) + 1))
+        if len(matrix):
+            both = self._actions.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
+            parts += both[:, : parts.shape[1]]  # of the mean; the other half is of the size
+        parts[:, :-1] += self.spec.curves.contributions(matrix, goal)
+        shapes = [*self.spec.goals.values(), self.spec.pool]
+        parts *= np.array([shape.slope for shape in shapes])[goal, None]
+        parts[:, -1] += np.array([shape.log_mean for shape in shapes])[goal]
         return pd.DataFrame(parts, index=X.index, columns=[*self.features, "baseline"])
 
     def save(self, folder: str | Path) -> Path:
@@ -276,7 +190,7 @@ class Bundle:
         bundle._compare(canary[answers], folder)
         return bundle
 
-    def _score(self, booster: lightgbm.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score(self, booster: lightgbm.Booster, matrix: FloatArray) -> FloatArray:
         if not len(matrix):
             return np.empty(0)
         return booster.predict(matrix, raw_score=True, num_threads=self._threads(len(matrix)))
@@ -296,7 +210,7 @@ class Bundle:
     def _compare(self, answers: pd.DataFrame, folder: Path) -> None:
         found = self._canary()[answers.columns].to_numpy()
         wanted = answers.to_numpy()
-        if self.spec.environment == _environment():
+        if self.spec.environment == environment():
             same = np.array_equal(found, wanted)
         else:  # other versions may round differently in the last digits; more than that is another model
             same = np.allclose(found, wanted, rtol=1e-9, atol=1e-9)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from serving.bundle import GoalShape, PostedShape
 from serving.distribution import ActionDistribution, mean_and_size
+from serving.spec import GoalShape, PostedShape
 from training.likelihood import log_gradient, log_likelihood
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class OutOfFold(NamedTuple):
     posted_score : array of shape (n,)
         Logit of being posted.
     actions, posted : arrays of shape (n,)
+    weight : array of shape (n,)
+        How much an activation counts.
     """
 
     goal: NDArray[np.intp]
@@ -45,6 +47,7 @@ class OutOfFold(NamedTuple):
     posted_score: FloatArray
     actions: FloatArray
     posted: NDArray[np.bool_]
+    weight: FloatArray
 
 
 class Moments(NamedTuple):
@@ -94,17 +97,27 @@ class Calibration(NamedTuple):
 def calibrate(found: OutOfFold, *, goals: int) -> Calibration:
     """Return the calibration of mean, size, posting and the whole distribution, in this order."""
     rows = found.posted
-    moments = fit_moments(found.goal[rows], found.start[rows], found.score[rows], found.actions[rows], goals=goals)
+    moments = fit_moments(
+        found.goal[rows], found.start[rows], found.score[rows], found.actions[rows], found.weight[rows], goals=goals
+    )
     mean, size = mean_and_size(found.start + moments.shift[found.goal] + moments.slope * found.score)
     nothing, one = np.zeros(len(mean)), np.ones(len(mean))
-    posted = None if rows.all() else fit_posted(found.posted_score, rows)
+    posted = None if rows.all() else fit_posted(found.posted_score, rows, found.weight)
     probability = one if posted is None else special.expit(posted.intercept + posted.slope * found.posted_score)
     unmapped = ActionDistribution(probability, mean, size, intercept=nothing, slope=one, correction=one)
-    return Calibration(moments, fit_maps(unmapped, found.goal, found.actions, goals=goals), posted, unmapped)
+    return Calibration(
+        moments, fit_maps(unmapped, found.goal, found.actions, found.weight, goals=goals), posted, unmapped
+    )
 
 
 def fit_moments(
-    goal: NDArray[np.intp], start: FloatArray, score: FloatArray, actions: FloatArray, *, goals: int
+    goal: NDArray[np.intp],
+    start: FloatArray,
+    score: FloatArray,
+    actions: FloatArray,
+    weight: FloatArray,
+    *,
+    goals: int,
 ) -> Moments:
     """Return the corrections with the greatest negative binomial likelihood of posted activations.
 
@@ -117,10 +130,10 @@ def fit_moments(
         shift = parameters[:2] + parameters[4:].reshape(2, goals).T
         mean, size = mean_and_size(start + shift[goal] + parameters[2:4] * score)
         apart = (parameters - prior) / spread
-        slopes = -log_gradient(actions, mean, size)
+        slopes = -log_gradient(actions, mean, size) * weight[:, None]
         by_goal = [np.bincount(goal, slopes[:, column], goals) for column in range(2)]
         gradient = np.concatenate([slopes.sum(axis=0), (slopes * score).sum(axis=0), *by_goal])
-        value = -log_likelihood(actions, mean, size).sum() + 0.5 * apart @ apart
+        value = -(weight @ log_likelihood(actions, mean, size)) + 0.5 * apart @ apart
         return float(value), gradient + apart / spread
 
     best = optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
@@ -128,22 +141,24 @@ def fit_moments(
     return Moments(shift=shift, slope=best[2:4] * score.any())  # a score that was never tested does not count
 
 
-def fit_posted(score: FloatArray, posted: NDArray[np.bool_]) -> PostedShape:
+def fit_posted(score: FloatArray, posted: NDArray[np.bool_], weight: FloatArray) -> PostedShape:
     """Return the logistic recalibration of the posted booster: free intercept, slope shrunk towards 1."""
     label = posted.astype(np.float64)
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
         z = parameters[0] + parameters[1] * score
-        wrong = special.expit(z) - label
+        wrong = weight * (special.expit(z) - label)
         apart = (parameters[1] - 1) / _POSTED_SLOPE
-        value = -(label * special.log_expit(z) + (1 - label) * special.log_expit(-z)).sum()
+        value = -(weight @ (label * special.log_expit(z) + (1 - label) * special.log_expit(-z)))
         return float(value + 0.5 * apart**2), np.array([wrong.sum(), wrong @ score + apart / _POSTED_SLOPE])
 
     best = optimize.minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B").x
     return PostedShape(intercept=float(best[0]), slope=float(best[1]))
 
 
-def fit_maps(unmapped: ActionDistribution, goal: NDArray[np.intp], actions: FloatArray, *, goals: int) -> Maps:
+def fit_maps(
+    unmapped: ActionDistribution, goal: NDArray[np.intp], actions: FloatArray, weight: FloatArray, *, goals: int
+) -> Maps:
     """Return the map of the survival function and the correction of the expected actions.
 
     The map is a logistic regression of "reached k" on the logit of the uncalibrated likelihood, over thresholds k at
@@ -160,13 +175,14 @@ def fit_maps(unmapped: ActionDistribution, goal: NDArray[np.intp], actions: Floa
     likelihood = np.stack([unmapped.likelihood(at_least) for at_least in wanted])
     logit = special.logit(np.clip(likelihood, 1e-9, 1 - 1e-9))
     reached = (actions >= wanted).astype(np.float64)
+    share = weight / _THRESHOLDS
     spread = np.array([*_POOL_MAP, *np.repeat(_GOAL_MAP, goals)])
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
         intercept, slope = _intercept_and_slope(parameters, goals)
         z = intercept[goal] + slope[goal] * logit
-        value = -(reached * special.log_expit(z) + (1 - reached) * special.log_expit(-z)).sum() / _THRESHOLDS
-        wrong = (special.expit(z) - reached) / _THRESHOLDS
+        value = -(share * (reached * special.log_expit(z) + (1 - reached) * special.log_expit(-z))).sum()
+        wrong = share * (special.expit(z) - reached)
         apart = parameters / spread
         by_intercept = np.bincount(goal, wrong.sum(axis=0), goals)
         by_slope = np.bincount(goal, (wrong * logit).sum(axis=0), goals) * slope[:goals]
@@ -175,7 +191,7 @@ def fit_maps(unmapped: ActionDistribution, goal: NDArray[np.intp], actions: Floa
 
     best = optimize.minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B").x
     intercept, slope = _intercept_and_slope(best, goals)
-    return Maps(intercept, slope, _corrections(unmapped.expected(), goal, actions, goals=goals))
+    return Maps(intercept, slope, _corrections(unmapped.expected(), goal, actions, weight, goals=goals))
 
 
 def _intercept_and_slope(parameters: FloatArray, goals: int) -> tuple[FloatArray, FloatArray]:
@@ -185,12 +201,14 @@ def _intercept_and_slope(parameters: FloatArray, goals: int) -> tuple[FloatArray
     )
 
 
-def _corrections(expected: FloatArray, goal: NDArray[np.intp], actions: FloatArray, *, goals: int) -> FloatArray:
+def _corrections(
+    expected: FloatArray, goal: NDArray[np.intp], actions: FloatArray, weight: FloatArray, *, goals: int
+) -> FloatArray:
     """Return actions / expected actions of each goal, shrunk towards 1 by how well it is known."""
-    total = np.bincount(goal, expected, goals)
-    miss = np.bincount(goal, actions - expected, goals)
-    noise = np.sqrt(np.bincount(goal, (actions - expected) ** 2, goals))
+    total = np.bincount(goal, weight * expected, goals)
+    miss = np.bincount(goal, weight * (actions - expected), goals)
+    noise = np.sqrt(np.bincount(goal, (weight * (actions - expected)) ** 2, goals))
     seen = np.maximum(total, np.finfo(np.float64).tiny)
-    weight = _CORRECTION**2 / (_CORRECTION**2 + (noise / seen) ** 2)
+    known = _CORRECTION**2 / (_CORRECTION**2 + (noise / seen) ** 2)
     ratio = np.log(np.maximum(1 + miss / seen, 0.1))
-    return np.append(np.where(total > 0, np.exp(weight * ratio), 1.0), 1.0)
+    return np.append(np.where(total > 0, np.exp(known * ratio), 1.0), 1.0)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from features.errors import DataError, SettingError
+from features.errors import SettingError
 from training import console
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.store import EventStore
+
+def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> pd.Timestamp | None:
+    """Read a moment; UTC where it names no time zone."""
+    from serving.answers import moment
+
+    try:
+        return None if text is None else moment(text)
+    except SettingError as error:
+        raise click.BadParameter(str(error)) from None
+
 
 _DATA = click.argument("data", metavar="DATA")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -28,7 +37,9 @@ _MODEL = click.option(
     show_default=True,
     help="A registered model or a bundle folder.",
 )
-_AS_OF = click.option("--as-of", metavar="TIME", help="What was known at this moment; by default all of the data.")
+_AS_OF = click.option(
+    "--as-of", callback=_moment, metavar="TIME", help="What was known at this moment; by default all of the data."
+)
 
 
 @click.group(cls=console.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -124,13 +135,14 @@ def features(data: str | None, out: Path | None, describe: bool, as_json: bool) 
     import pandas as pd
 
     from features import build
+    from training.files import prepared, write
 
     store = prepared(data)
     activations = store.activations()
     with console.progress("features") as tell:
         X = build(store, activations, progress=lambda share: tell(f"{share:.0%}"))
     labels = activations.drop(columns="goal")
-    _write(pd.concat([labels, X], axis=1), out)
+    write(pd.concat([labels, X], axis=1), out)
     console.note(f"{len(X):,} activations, {X.shape[1]} features: {out}")
 
 
@@ -150,19 +162,18 @@ def _describe(*, as_json: bool) -> None:
 
 @main.command()
 @_DATA
-@click.option("--until", metavar="TIME", help="Learn only from outcomes that were complete by then.")
+@click.option("--until", callback=_moment, metavar="TIME", help="Learn only from outcomes that were complete by then.")
 @_TRACKING
 @_NAME
 @_JSON
-def train(data: str, until: str | None, tracking_uri: str | None, name: str, as_json: bool) -> None:
+def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name: str, as_json: bool) -> None:
     """Learn from past outcomes and register the model; the first becomes champion, later ones challenger."""
+    from training.files import prepared
     from training.train import train as learn
 
     store = prepared(data)
     with console.progress("training") as tell:
-        trained = learn(
-            store, source=data, until=moment(until, "--until"), name=name, tracking=tracking_uri, progress=tell
-        )
+        trained = learn(store, source=data, until=until, name=name, tracking=tracking_uri, progress=tell)
     figures = trained.figures
     if as_json:
         facts = {"version": trained.version, "bundle": str(trained.folder), "activations": trained.activations}
@@ -201,6 +212,7 @@ def backtest(
     from features import build, catalogue
     from training import report
     from training.backtest import backtest as judge
+    from training.files import prepared
     from training.model import ActionModel
     from training.train import closed
     from training.truth import MarketTruth
@@ -244,17 +256,18 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     """Answer pairs of campaign and account, in the order asked, one row each."""
     from features import build
     from serving.predictor import Predictor
+    from training.files import prepared, read, write
 
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
-    asked = _read(pairs)
+    asked = read(pairs)
     with console.progress("predicting") as tell:
         X = build(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
     if out is None:
         click.echo(answer.to_csv(index=False), nl=False)
     else:
-        _write(answer, out)
+        write(answer, out)
         console.note(f"{len(answer):,} answers of {predictor.version}: {out}")
 
 
@@ -274,7 +287,7 @@ def rank(
     fees: Path | None,
     at_least: int | None,
     top: int,
-    as_of: str | None,
+    as_of: pd.Timestamp | None,
     model: str,
     tracking_uri: str | None,
     as_json: bool,
@@ -284,6 +297,7 @@ def rank(
     By expected value less fee where fees and the value of an action are known, otherwise by expected actions.
     """
     from serving.predictor import Predictor
+    from training.files import prepared, read
     from training.ranking import rank as order
 
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
@@ -293,8 +307,8 @@ def rank(
             predictor,
             store,
             campaign=campaign,
-            as_of=moment(as_of, "--as-of"),
-            fees=None if fees is None else _read(fees),
+            as_of=as_of,
+            fees=None if fees is None else read(fees),
             at_least=at_least,
         ).head(top)
     if as_json:
@@ -312,12 +326,21 @@ def rank(
 @_TRACKING
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
-def serve(data: str, as_of: str | None, model: str, tracking_uri: str | None, host: str, port: int) -> None:
+def serve(data: str, as_of: pd.Timestamp | None, model: str, tracking_uri: str | None, host: str, port: int) -> None:
     """Serve predictions over HTTP; the documentation is at /docs.json."""
     from serving.launch import launch
+    from training.files import prepared
 
     store = prepared(data)
-    launch(host=host, port=port, data=data, store=store.folder, model=model, as_of=as_of, tracking_uri=tracking_uri)
+    launch(
+        host=host,
+        port=port,
+        data=data,
+        store=store.folder,
+        model=model,
+        as_of=None if as_of is None else as_of.isoformat(),
+        tracking_uri=tracking_uri,
+    )
 
 
 @main.command()
@@ -370,77 +393,3 @@ def log(folder: Path, tracking_uri: str | None) -> None:
     from training import registry
 
     click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
-
-
-def prepared(data: str) -> EventStore:
-    """Open DATA's event store, prepared and checked once and kept in IMPEL_HOME for as long as DATA stays the same.
-
-    Raises
-    ------
-    DataError
-        Where DATA breaks the data contract.
-    """
-    from features import EventStore, open_tables
-    from features.checks import check as examine
-    from serving.settings import home
-
-    with open_tables(data) as tables:
-        folder = home() / "stores" / tables.fingerprint[:16]
-        if not folder.exists():
-            with console.progress("checking"):
-                report = examine(data)
-            errors = [problem for problem in report.problems if problem.severity == "error"]
-            if errors:
-                more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-                raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: impel check {data}")
-        with console.progress("preparing the event store") as tell:
-            return EventStore.prepare(tables, folder, progress=tell)
-
-
-def moment(text: str | None, option: str) -> pd.Timestamp | None:
-    """Read a moment, UTC where it names no zone.
-
-    Raises
-    ------
-    SettingError
-        Where the text is no moment.
-    """
-    import pandas as pd
-
-    if text is None:
-        return None
-    try:
-        parsed = pd.Timestamp(text)
-    except ValueError:
-        parsed = pd.NaT
-    if parsed is pd.NaT:
-        raise SettingError(f"{option} {text!r} is no moment; write it like 2026-11-20 or 2026-11-20T12:00:00Z.")
-    return parsed if parsed.tzinfo is None else parsed.tz_convert("UTC").tz_localize(None)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if path.suffix not in (".csv", ".parquet"):
-        raise SettingError(f"{path} is neither a .csv nor a .parquet file.")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype={"campaign_id": "str", "account_id": "str"})
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-
-
-def _write(frame: Any, path: Path) -> None:
-    if path.suffix not in (".csv", ".parquet"):
-        raise SettingError(f"{path} must end in .csv or .parquet.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            frame.to_csv(path, index=False)
-        else:
-            frame.to_parquet(path, index=False)
-    except OSError as error:
-        raise SettingError(f"{path} cannot be written: {error.strerror}.") from None

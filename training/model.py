@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import special
 from sklearn.base import BaseEstimator
 
-from features.errors import DataError
-from serving.bundle import Bundle, Metadata, Range, Spec
-from serving.encoding import Encoding
+from serving.bundle import Bundle
+from serving.spec import Metadata, Spec
+from training.additive import flat
 from training.boosting import Learner, Sample, binary_loss, negative_binomial, negative_binomial_loss
 from training.calibration import OutOfFold, calibrate, fit_moments
+from training.past import read_past
 from training.splits import walk_forward
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from serving.distribution import FloatArray
+    from training.additive import Additive
+    from training.past import Past
 
     Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-_FEWEST = 30  # activations below which nothing can be said
-_TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
 _FOLD = 60  # activations for each further fold
-_SUPPORT = ("log_followers", "engagement_rate_median_90d", "fee_log")
-_SCALE_ROWS = 0.2  # goals lie orders of magnitude apart: the pool says less about a goal's mean than one activation
+_TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
+_RECENT = 0.5  # how much a fold counts in calibration beside the one after it: markets change
 _EXAMPLES = 16
 
 
 class ActionModel(BaseEstimator):
     """Distribution of the number of target actions that one activation brings.
 
-    One booster learns whether an activation *will be posted*; another, from the posted ones of all goals together,
-    the mean and the size of a negative binomial: both by gradient steps on its likelihood, from the goal's own mean
-    and size on (distributional boosting, as in gamboostLSS, Mayr et al. 2012). How many trees, and the calibration
-    of the whole distribution, come from walk-forward out-of-fold predictions: each activation is predicted by
-    boosters trained on what had closed before.
+    The distribution is negative binomial with extra zeros for what is never posted. Posting is learnt by a booster.
+    The log of the mean starts from curves that add up (`training.additive`), shrunk from goal to all goals; a booster
+    that learns mean and size together, by gradient steps on the likelihood (distributional boosting, as in
+    gamboostLSS, Mayr et al. 2012), corrects what is left. How far to trust the curves, how many trees, and the
+    calibration of the whole distribution come from walk-forward out-of-fold predictions: each activation is predicted
+    by what was learnt from those that had closed before.
 
     Parameters
     ----------
@@ -109,22 +111,33 @@ class ActionModel(BaseEstimator):
         DataError
             Fewer than 30 activations, lengths that differ, no goal, or actions that are not counts.
         """
-        past = _past(X, actions, posted, decided_at, closed_at)
+        past = read_past(X, actions, posted, decided_at, closed_at)
         folds = [
             fold
             for fold in walk_forward(past.decided_at, past.closed_at, folds=min(self.folds, 1 + len(X) // _FOLD))
             if all(((past.actions[part] > 0) & past.posted[part]).sum() >= _TELLING for part in fold)
         ]
         tested = np.concatenate([test for _, test in folds]) if folds else np.arange(len(X))
-        start, score, actions_text = self._learn_actions(past, folds)
-        posted_score, posted_text = self._learn_posted(past, folds)
-        found = OutOfFold(past.goal[tested], start, score, posted_score, past.actions[tested], past.posted[tested])
+        fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else np.zeros(len(X))
+        weight = _RECENT ** (fold.max() - fold)
+        additive, start, score, actions_text = self._learn_actions(past, folds, tested, weight)
+        posted_score, posted_text = self._learn_posted(past, folds, tested)
+        found = OutOfFold(
+            goal=past.goal[tested],
+            start=start,
+            score=score,
+            posted_score=posted_score,
+            actions=past.actions[tested],
+            posted=past.posted[tested],
+            weight=weight,
+        )
         calibration = calibrate(found, goals=len(past.goals))
-        *shapes, pool = calibration.shapes(past.start(np.arange(len(X))))
+        *shapes, pool = calibration.shapes(additive.start)
         spread = np.unique(np.linspace(0, len(X) - 1, _EXAMPLES).astype(np.intp))
         self.bundle_ = Bundle(
             Spec(
                 encoding=past.encoding,
+                curves=additive.curves,
                 goals=dict(zip(past.goals, shapes, strict=True)),
                 pool=pool,
                 posted=calibration.posted,
@@ -143,7 +156,7 @@ class ActionModel(BaseEstimator):
         self.out_of_fold_ = pd.DataFrame(
             {
                 "position": tested,
-                "fold": np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else -1,
+                "fold": fold.astype(np.intp),
                 "goal": np.array(past.goals, dtype=object)[found.goal],
                 "actions": found.actions,
                 "posted": found.posted,
@@ -170,33 +183,43 @@ class ActionModel(BaseEstimator):
         """Return the expected number of actions, as scikit-learn's tools ask for it."""
         return self.expected_actions(X)
 
-    def _learn_actions(self, past: _Past, folds: list[Fold]) -> tuple[FloatArray, FloatArray, str]:
-        """Return start and score of the tested rows as in `OutOfFold`, and the text of the final booster."""
-
-        def sample(rows: NDArray[np.intp], start: FloatArray) -> Sample:
-            rows = rows[past.posted[rows]]
-            return Sample(past.matrix[rows], past.actions[rows], start[past.goal[rows]])
-
+    def _learn_actions(
+        self, past: Past, folds: list[Fold], tested: NDArray[np.intp], weight: FloatArray
+    ) -> tuple[Additive, FloatArray, FloatArray, str]:
+        """Return the curves, start and score of the tested rows as in `OutOfFold`, and the text of the booster."""
         learner = self._learner(past, negative_binomial, negative_binomial_loss, num_class=2)
         everything = np.arange(len(past.actions))
-        start = past.start(everything)
-        if not folds:  # nothing tells what a booster would be worth: the goals' means answer
-            return start[past.goal], np.zeros((len(everything), 2)), learner.train(sample(everything, start), rounds=1)
-        starts = [past.start(train) for train, _ in folds]
-        rounds, boosters = learner.cross(
-            [(sample(train, own), sample(test, own)) for own, (train, test) in zip(starts, folds, strict=True)]
+        if not folds:  # nothing tells what curves or boosters are worth: the goals' means answer
+            means = flat(past.matrix.shape[1], past.start(everything))
+            text = learner.train(past.sample(everything, means), rounds=1)
+            return means, means.start[past.goal], np.zeros((len(everything), 2)), text
+        additive = [past.additive(train) for train, _ in folds]
+        start = np.concatenate([own.start[past.goal[test]] for own, (_, test) in zip(additive, folds, strict=True)])
+        linear = np.concatenate(
+            [own.linear(past.matrix[test], past.goal[test]) for own, (_, test) in zip(additive, folds, strict=True)]
         )
-        score = self._scores(past, boosters, folds, rounds)
-        base = np.concatenate([own[past.goal[test]] for own, (_, test) in zip(starts, folds, strict=True)])
-        return base, score, learner.train(sample(everything, start), rounds=rounds)
+        score = np.column_stack([linear, np.zeros(len(linear))])
+        known = past.posted[tested]
+        rows = tested[known]
+        judged = fit_moments(
+            past.goal[rows], start[known], score[known], past.actions[rows], weight[known], goals=len(past.goals)
+        )
+        trust = float(np.clip(judged.slope[0], 0.0, 1.0))
+        additive = [own.scaled(trust) for own in additive]
+        rounds, boosters = learner.cross(
+            [
+                (past.sample(train, own), past.sample(test, own))
+                for own, (train, test) in zip(additive, folds, strict=True)
+            ]
+        )
+        final = past.additive(everything).scaled(trust)
+        text = learner.train(past.sample(everything, final), rounds=rounds)
+        return final, start, trust * score + self._scores(past, boosters, folds, rounds), text
 
-    def _learn_posted(self, past: _Past, folds: list[Fold]) -> tuple[FloatArray, str | None]:
+    def _learn_posted(self, past: Past, folds: list[Fold], tested: NDArray[np.intp]) -> tuple[FloatArray, str | None]:
         """Return the score of the tested rows, and the text of the final booster where there is one."""
-        rate = past.posted.mean()
-        base = float(special.logit(np.clip(rate, 1e-6, 1 - 1e-6)))
-        learnable = folds and all(0 < past.posted[part].sum() < len(part) for fold in folds for part in fold)
-        if not learnable:
-            return np.full(sum(len(test) for _, test in folds) or len(past.posted), base), None
+        if not folds or not all(0 < past.posted[part].sum() < len(part) for fold in folds for part in fold):
+            return np.full(len(tested), special.logit(np.clip(past.posted.mean(), 1e-6, 1 - 1e-6))), None
 
         def sample(rows: NDArray[np.intp]) -> Sample:
             return Sample(past.matrix[rows], past.posted[rows].astype(np.float64), None)
@@ -206,7 +229,7 @@ class ActionModel(BaseEstimator):
         score = self._scores(past, boosters, folds, rounds)
         return score, learner.train(sample(np.arange(len(past.posted))), rounds=rounds)
 
-    def _scores(self, past: _Past, boosters: list[Any], folds: list[Fold], rounds: int) -> FloatArray:
+    def _scores(self, past: Past, boosters: list[Any], folds: list[Fold], rounds: int) -> FloatArray:
         return np.concatenate(
             [
                 booster.predict(past.matrix[test], raw_score=True, num_iteration=rounds, num_threads=self.n_threads)
@@ -214,7 +237,7 @@ class ActionModel(BaseEstimator):
             ]
         )
 
-    def _learner(self, past: _Past, objective: Any, loss: Any, **parameters: Any) -> Learner:
+    def _learner(self, past: Past, objective: Any, loss: Any, **parameters: Any) -> Learner:
         settings = {
             "objective": objective,
             "learning_rate": self.learning_rate,
@@ -225,72 +248,3 @@ class ActionModel(BaseEstimator):
             "num_threads": self.n_threads,
         }
         return Learner({**settings, **parameters}, past.encoding.text_columns, self.rounds, loss)
-
-
-class _Past(NamedTuple):
-    """Closed activations, checked and encoded."""
-
-    encoding: Encoding
-    matrix: FloatArray
-    goal: NDArray[np.intp]
-    actions: FloatArray
-    posted: NDArray[np.bool_]
-    decided_at: pd.Series
-    closed_at: pd.Series
-
-    @property
-    def goals(self) -> tuple[str, ...]:
-        return self.encoding.categories["goal"]
-
-    def start(self, rows: NDArray[np.intp]) -> FloatArray:
-        """Return log mean and log size of each goal's posted activations and, last, of the pool: (goals + 1, 2)."""
-        rows = rows[self.posted[rows]]
-        goal, actions, goals = self.goal[rows], self.actions[rows], len(self.goals)
-        seen = np.bincount(goal, minlength=goals)
-        log_mean = np.log((np.bincount(goal, actions, goals) + 0.5) / np.maximum(seen, 1))
-        pool = log_mean[seen > 0].mean()
-        weight = seen / (seen + _SCALE_ROWS)
-        log_mean = np.append(weight * log_mean + (1 - weight) * pool, pool)
-        start = np.column_stack([log_mean, np.zeros(goals + 1)])
-        none = np.zeros((len(rows), 2))
-        start[:, 1] += fit_moments(goal, start[goal], none, actions, goals=goals).shift[:, 1]
-        return start
-
-    def support(self) -> dict[str, Range]:
-        """Return where the training rows lie, for the features that say who and what was ever hired."""
-        ranges = {}
-        for name in _SUPPORT:
-            if name not in self.encoding.features:
-                continue
-            values = self.matrix[:, self.encoding.features.index(name)]
-            values = values[np.isfinite(values)]
-            if len(values):
-                minimum, low, high, maximum = np.quantile(values, [0.0, 0.01, 0.99, 1.0]).tolist()
-                ranges[name] = Range(minimum=minimum, low=low, high=high, maximum=maximum)
-        return ranges
-
-
-def _past(
-    X: pd.DataFrame, actions: ArrayLike, posted: ArrayLike | None, decided_at: ArrayLike, closed_at: ArrayLike
-) -> _Past:
-    counts = np.asarray(actions, dtype=np.float64)
-    was_posted = np.ones(len(counts), dtype=bool) if posted is None else np.asarray(posted, dtype=bool)
-    decided, closed = (pd.Series(pd.to_datetime(np.asarray(at))).dt.as_unit("us") for at in (decided_at, closed_at))
-    for name, values in {"actions": counts, "posted": was_posted, "decided_at": decided, "closed_at": closed}.items():
-        if len(values) != len(X):
-            raise DataError(f"{name} has {len(values)} rows, the feature table {len(X)}; give one per row")
-    if len(X) < _FEWEST:
-        raise DataError(f"{len(X)} closed activations are too few to learn from; at least {_FEWEST} are needed")
-    if not was_posted.any():
-        raise DataError(f"none of the {len(X)} closed activations was posted; there is no outcome to learn from")
-    if "goal" not in X.columns:
-        raise DataError("the feature table lacks column 'goal', which the model needs")
-    if X["goal"].isna().any():
-        raise DataError(f"goal is missing in {int(X['goal'].isna().sum())} rows; every activation has one")
-    if not np.isfinite(counts).all() or (counts < 0).any():
-        wrong = counts[~np.isfinite(counts) | (counts < 0)][0]
-        raise DataError(f"actions must be counts, got {wrong}; leave out activations that are not closed yet")
-    encoding = Encoding.learn(X)
-    matrix = encoding.matrix(X)
-    goal = matrix[:, encoding.features.index("goal")].astype(np.intp)
-    return _Past(encoding, matrix, goal, counts, was_posted, decided, closed)
