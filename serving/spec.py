@@ -1,0 +1,140 @@
+"""What a bundle says about itself: `bundle.json`, checked when it is read."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Self
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import scipy
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from scipy import special
+
+from serving.curves import Curves
+from serving.distribution import ActionDistribution, mean_and_size
+from serving.encoding import Encoding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from serving.distribution import FloatArray
+
+
+def environment() -> dict[str, str]:
+    """Return what the last bits of an answer depend on."""
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "lightgbm": lightgbm.__version__,
+        "pandas": pd.__version__,
+        "platform": f"{sys.platform} {platform.machine()} {' '.join(simd)}",
+    }
+
+
+class Record(BaseModel):
+    """Part of `bundle.json`: complete, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GoalShape(Record):
+    """How the distribution of one goal follows from two scores f, the curves' sum plus the booster's first, and h.
+
+    Given posted: mean = exp(log_mean + slope * f), size = exp(log_size + size_slope * h). Intercept, stretch and
+    correction are explained at `ActionDistribution`.
+    """
+
+    log_mean: FiniteFloat
+    slope: FiniteFloat
+    log_size: FiniteFloat
+    size_slope: FiniteFloat
+    intercept: FiniteFloat = 0.0
+    stretch: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    correction: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
+class PostedShape(Record):
+    """P(posted) = sigmoid(intercept + slope * raw score of the posted booster)."""
+
+    intercept: FiniteFloat
+    slope: FiniteFloat
+
+
+class Range(Record):
+    """Where the training rows lay in one feature: minimum, 1st and 99th percentile, maximum."""
+
+    minimum: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    maximum: FiniteFloat
+
+
+class Metadata(Record):
+    """What is known about a model's origin; whoever trains it fills in what the model cannot know."""
+
+    name: str = ""
+    trained_from: datetime | None = None
+    trained_until: datetime | None = None
+    activations: int = 0
+    data_fingerprint: str = ""
+    catalogue_digest: str = ""
+    missing_families: tuple[str, ...] = ()
+
+
+class Spec(Record):
+    """All of a bundle but its boosters; `bundle.json` on disk."""
+
+    format: Literal[1] = 1
+    encoding: Encoding
+    curves: Curves
+    goals: dict[str, GoalShape]
+    pool: GoalShape
+    posted: PostedShape | None
+    support: dict[str, Range]
+    metadata: Metadata = Metadata()
+    environment: dict[str, str] = Field(default_factory=environment)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if tuple(self.goals) != self.encoding.categories.get("goal"):
+            raise ValueError("goals must be those of the encoding, in its order")
+        if len(self.curves.knots) != len(self.encoding.features):
+            raise ValueError("curves must be those of the features")
+        if len(self.curves.values) != len(self.goals) + 1:
+            raise ValueError("curves are needed for each goal and for one never seen")
+        return self
+
+    def goal(self, matrix: FloatArray) -> NDArray[np.intp]:
+        """Return the position of each row's goal, -1 where it was never seen in training."""
+        codes = matrix[:, self.encoding.features.index("goal")]
+        return np.where(np.isnan(codes), -1.0, codes).astype(np.intp)
+
+    def distribution(self, goal: NDArray[np.intp], score: FloatArray, posted_score: FloatArray) -> ActionDistribution:
+        """Return the calibrated distribution.
+
+        Parameters
+        ----------
+        goal : array of shape (n,)
+            As `goal` returns it.
+        score : array of shape (n, 2)
+            f and h as in `GoalShape`.
+        posted_score : array of shape (n,)
+            Raw score of the posted booster.
+        """
+        shapes = np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction = shapes[goal].T
+        mean, size = mean_and_size(
+            np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
+        )
+        posted = np.ones(len(goal))
+        if self.posted is not None:
+            posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
+        return ActionDistribution(
+            posted=posted, mean=mean, size=size, intercept=intercept, slope=stretch, correction=correction
+        )
