@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from features.errors import BundleError
 from serving.spec import Metadata, Spec, environment
+from serving.thresholds import Opinion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from serving.distribution import ActionDistribution, FloatArray
 
 _SUMS = "SHA256SUMS"
-_JSON, _ACTIONS, _POSTED, _CANARY = "bundle.json", "actions.txt", "posted.txt", "canary.parquet"
+_JSON, _CANARY = "bundle.json", "canary.parquet"
+_ACTIONS, _POSTED, _THRESHOLDS = "actions.txt", "posted.txt", "thresholds.txt"
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
@@ -40,6 +43,8 @@ class Bundle:
         LightGBM text of the booster for log mean and log size of the actions given posted.
     posted : str or None
         LightGBM text of the booster for the logit of being posted.
+    thresholds : str or None
+        LightGBM text of the booster for the logit of reaching a threshold; see `serving.thresholds`.
     examples : DataFrame
         Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
     n_threads : int
@@ -47,14 +52,27 @@ class Bundle:
     """
 
     def __init__(
-        self, spec: Spec, *, actions: str, posted: str | None, examples: pd.DataFrame, n_threads: int = 1
+        self,
+        spec: Spec,
+        *,
+        actions: str,
+        posted: str | None,
+        thresholds: str | None,
+        examples: pd.DataFrame,
+        n_threads: int = 1,
     ) -> None:
         self.spec = spec
         self.examples = examples
         self.n_threads = n_threads
-        self._texts = {_ACTIONS: actions} if posted is None else {_ACTIONS: actions, _POSTED: posted}
+        texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds}
+        self._texts = {name: text for name, text in texts.items() if text is not None}
         self._actions = _booster(actions, len(self.features), name=_ACTIONS)
         self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
+        # Its last feature is the threshold.
+        wide = len(self.features) + 1
+        self._thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
+        if (self._thresholds is None) != (spec.thresholds is None):
+            raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -73,6 +91,7 @@ class Bundle:
             self.spec.model_copy(update={"metadata": metadata}),
             actions=self._texts[_ACTIONS],
             posted=self._texts.get(_POSTED),
+            thresholds=self._texts.get(_THRESHOLDS),
             examples=self.examples,
             n_threads=self.n_threads,
         )
@@ -90,7 +109,7 @@ class Bundle:
         score = self._score(self._actions, matrix).reshape(-1, 2)
         score[:, 0] += self.spec.curves.contributions(matrix, goal).sum(axis=1)
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
-        return self.spec.distribution(goal, score, posted)
+        return self.spec.distribution(goal, score, posted, self._opinion(matrix, goal))
 
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
@@ -184,11 +203,20 @@ class Bundle:
             spec,
             actions=files[_ACTIONS].decode(),
             posted=files[_POSTED].decode() if _POSTED in files else None,
+            thresholds=files[_THRESHOLDS].decode() if _THRESHOLDS in files else None,
             examples=canary.drop(columns=answers),
             n_threads=n_threads,
         )
         bundle._compare(canary[answers], folder)
         return bundle
+
+    def _opinion(self, matrix: FloatArray, goal: NDArray[np.intp]) -> Opinion | None:
+        if self._thresholds is None or self.spec.thresholds is None:
+            return None
+        shape = self.spec.thresholds
+        return Opinion(
+            partial(self._score, self._thresholds), matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs)
+        )
 
     def _score(self, booster: lightgbm.Booster, matrix: FloatArray) -> FloatArray:
         if not len(matrix):
@@ -238,7 +266,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
     except (OSError, ValueError):
         raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
     needed = {_JSON, _ACTIONS, _CANARY}
-    if not needed <= set(sums) <= needed | {_POSTED}:
+    if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS}:
         raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
     files = {}
     for name, digest in sums.items():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from features.errors import SettingError
+
+if TYPE_CHECKING:
+    from serving.thresholds import Opinion
 
 FloatArray = NDArray[np.float64]
 
@@ -27,7 +31,8 @@ class ActionDistribution:
 
     With probability `posted` the number is negative binomial with mean `mean` and size `size` (variance
     mean + mean² / size), otherwise it is 0. The survival function S(k) = P(actions >= k) of that mixture is then
-    calibrated by one increasing map for all k: logit S*(k) = intercept + slope * logit S(k), slope > 0.
+    calibrated together with a second opinion R(k) (`serving.thresholds`), by one increasing map for all k:
+    logit S*(k) = intercept + slope * logit S(k) + weight * logit R(k), slope > 0, weight >= 0.
 
     Parameters
     ----------
@@ -39,6 +44,9 @@ class ActionDistribution:
         The calibration map; 0 and 1 leave the distribution as it is.
     correction : array of shape (n,)
         What `posted * mean` is multiplied with to be unbiased.
+    weight : array of shape (n,)
+        How much the second opinion counts.
+    opinion : Opinion, optional
     """
 
     posted: FloatArray
@@ -47,6 +55,8 @@ class ActionDistribution:
     intercept: FloatArray
     slope: FloatArray
     correction: FloatArray
+    weight: FloatArray | float = 0.0
+    opinion: Opinion | None = None
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -91,6 +101,8 @@ class ActionDistribution:
         """
         if not 0 < coverage < 1:
             raise SettingError(f"coverage must lie between 0 and 1, got {coverage!r}")
+        if self.opinion is not None:
+            self.opinion.tabulate()
         outside = (1 - coverage) / 2
         return self._quantile(1 - outside), self._quantile(outside)
 
@@ -101,7 +113,10 @@ class ActionDistribution:
         # its digits where the mean is far larger than the size.
         below = special.betainc(self.size, k, self.size / (self.mean + self.size))
         raw = np.round(self.posted * (1.0 - below), _DECIMALS)
-        calibrated = special.expit(self.intercept + self.slope * special.logit(raw))
+        logit = self.intercept + self.slope * special.logit(raw)
+        if self.opinion is not None:
+            logit = logit + self.weight * self.opinion(k)
+        calibrated = special.expit(logit)
         return np.where(at_least <= 0, 1.0, np.where(at_least > _LARGEST, 0.0, np.round(calibrated, _DECIMALS)))
 
     def _quantile(self, more: float) -> FloatArray:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
+    from serving.thresholds import Opinion
 
 
 def environment() -> dict[str, str]:
@@ -57,6 +58,7 @@ class GoalShape(Record):
     intercept: FiniteFloat = 0.0
     stretch: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     correction: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    weight: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class PostedShape(Record):
@@ -64,6 +66,13 @@ class PostedShape(Record):
 
     intercept: FiniteFloat
     slope: FiniteFloat
+
+
+class ThresholdShape(Record):
+    """The second opinion's thresholds: rungs on the scale of a goal, and the log scale of each goal and the pool."""
+
+    rungs: tuple[FiniteFloat, ...] = Field(min_length=1)
+    log_scale: tuple[FiniteFloat, ...]
 
 
 class Range(Record):
@@ -96,6 +105,7 @@ class Spec(Record):
     goals: dict[str, GoalShape]
     pool: GoalShape
     posted: PostedShape | None
+    thresholds: ThresholdShape | None
     support: dict[str, Range]
     metadata: Metadata = Metadata()
     environment: dict[str, str] = Field(default_factory=environment)
@@ -108,6 +118,8 @@ class Spec(Record):
             raise ValueError("curves must be those of the features")
         if len(self.curves.values) != len(self.goals) + 1:
             raise ValueError("curves are needed for each goal and for one never seen")
+        if self.thresholds is not None and len(self.thresholds.log_scale) != len(self.goals) + 1:
+            raise ValueError("a scale of thresholds is needed for each goal and for one never seen")
         return self
 
     def goal(self, matrix: FloatArray) -> NDArray[np.intp]:
@@ -115,7 +127,9 @@ class Spec(Record):
         codes = matrix[:, self.encoding.features.index("goal")]
         return np.where(np.isnan(codes), -1.0, codes).astype(np.intp)
 
-    def distribution(self, goal: NDArray[np.intp], score: FloatArray, posted_score: FloatArray) -> ActionDistribution:
+    def distribution(
+        self, goal: NDArray[np.intp], score: FloatArray, posted_score: FloatArray, opinion: Opinion | None
+    ) -> ActionDistribution:
         """Return the calibrated distribution.
 
         Parameters
@@ -126,9 +140,11 @@ class Spec(Record):
             f and h as in `GoalShape`.
         posted_score : array of shape (n,)
             Raw score of the posted booster.
+        opinion : Opinion or None
+            Of the thresholds booster.
         """
         shapes = np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
-        log_mean, slope, log_size, size_slope, intercept, stretch, correction = shapes[goal].T
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = shapes[goal].T
         mean, size = mean_and_size(
             np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
         )
@@ -136,5 +152,12 @@ class Spec(Record):
         if self.posted is not None:
             posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
         return ActionDistribution(
-            posted=posted, mean=mean, size=size, intercept=intercept, slope=stretch, correction=correction
+            posted=posted,
+            mean=mean,
+            size=size,
+            intercept=intercept,
+            slope=stretch,
+            correction=correction,
+            weight=weight,
+            opinion=opinion,
         )

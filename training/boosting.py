@@ -46,8 +46,11 @@ class Learner:
     rounds: int
     evaluation: Evaluation
 
-    def cross(self, folds: Sequence[tuple[Sample, Sample]]) -> tuple[int, list[lightgbm.Booster]]:
-        """Return the number of rounds with the least loss over all folds, and the booster of each fold."""
+    def cross(self, folds: Sequence[tuple[Sample, Sample]], weights: FloatArray) -> tuple[int, list[lightgbm.Booster]]:
+        """Return the number of rounds with the least loss over all test rows, and the booster of each fold.
+
+        `weights` tell how much the rows of each fold count.
+        """
         curves, boosters = [], []
         for train, test in folds:
             data = self._data(train)
@@ -69,7 +72,7 @@ class Learner:
             curves.append(next(iter(curve["test"].values())))
         longest = max(len(curve) for curve in curves)
         padded = np.array([curve + curve[-1:] * (longest - len(curve)) for curve in curves])
-        weight = [len(test.target) for _, test in folds]
+        weight = [weight * len(test.target) for weight, (_, test) in zip(weights, folds, strict=True)]
         return int(np.argmin(np.average(padded, axis=0, weights=weight))) + 1, boosters
 
     def train(self, sample: Sample, *, rounds: int) -> str:

@@ -12,6 +12,8 @@ from serving.spec import GoalShape, PostedShape
 from training.likelihood import log_gradient, log_likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 # Standard deviations of normal priors: of the pool around "nothing to correct", and of a goal around the pool.
 _POOL_SHIFT, _GOAL_SHIFT = (0.5, 1.5), (0.3, 0.5)  # of log mean and log size
 _SLOPES = (0.3, 0.3)
-_POOL_MAP, _GOAL_MAP = (0.3, 0.15), (0.2, 0.1)  # of intercept and log slope
+_POOL_MAP, _GOAL_MAP = (0.3, 0.4, 0.4), (0.2, 0.2, 0.2)  # of intercept, log slope and log weight
 _CORRECTION = 0.2
 _POSTED_SLOPE = 0.3
 _THRESHOLDS = 8
@@ -39,6 +41,8 @@ class OutOfFold(NamedTuple):
     actions, posted : arrays of shape (n,)
     weight : array of shape (n,)
         How much an activation counts.
+    opinion : callable or None
+        The second opinion: logits (n,) of reaching thresholds (n,).
     """
 
     goal: NDArray[np.intp]
@@ -48,6 +52,7 @@ class OutOfFold(NamedTuple):
     actions: FloatArray
     posted: NDArray[np.bool_]
     weight: FloatArray
+    opinion: Callable[[FloatArray], FloatArray] | None
 
 
 class Moments(NamedTuple):
@@ -65,6 +70,7 @@ class Maps(NamedTuple):
 
     intercept: FloatArray
     slope: FloatArray
+    weight: FloatArray
     correction: FloatArray
 
 
@@ -89,6 +95,7 @@ class Calibration(NamedTuple):
                 intercept=float(self.maps.intercept[goal]),
                 stretch=float(self.maps.slope[goal]),
                 correction=float(self.maps.correction[goal]),
+                weight=float(self.maps.weight[goal]),
             )
             for goal in range(len(start))
         ]
@@ -106,7 +113,10 @@ def calibrate(found: OutOfFold, *, goals: int) -> Calibration:
     probability = one if posted is None else special.expit(posted.intercept + posted.slope * found.posted_score)
     unmapped = ActionDistribution(probability, mean, size, intercept=nothing, slope=one, correction=one)
     return Calibration(
-        moments, fit_maps(unmapped, found.goal, found.actions, found.weight, goals=goals), posted, unmapped
+        moments,
+        fit_maps(unmapped, found.goal, found.actions, found.weight, goals=goals, opinion=found.opinion),
+        posted,
+        unmapped,
     )
 
 
@@ -157,13 +167,20 @@ def fit_posted(score: FloatArray, posted: NDArray[np.bool_], weight: FloatArray)
 
 
 def fit_maps(
-    unmapped: ActionDistribution, goal: NDArray[np.intp], actions: FloatArray, weight: FloatArray, *, goals: int
+    unmapped: ActionDistribution,
+    goal: NDArray[np.intp],
+    actions: FloatArray,
+    weight: FloatArray,
+    *,
+    goals: int,
+    opinion: Callable[[FloatArray], FloatArray] | None,
 ) -> Maps:
     """Return the map of the survival function and the correction of the expected actions.
 
-    The map is a logistic regression of "reached k" on the logit of the uncalibrated likelihood, over thresholds k at
-    quantiles of each goal's actions: one intercept and one slope for all thresholds, so that it stays one
-    distribution. An activation counts once, however many thresholds it is asked about.
+    The map is a logistic regression of "reached k" on the logits of the uncalibrated likelihood and of the second
+    opinion, over thresholds k at quantiles of each goal's actions: one intercept, slope and weight for all thresholds,
+    so that it stays one distribution. Slope and weight are shrunk towards one half each, the mean of both opinions. An
+    activation counts once, however many thresholds it is asked about.
     """
     levels = (np.arange(_THRESHOLDS) + 0.5) / _THRESHOLDS
     thresholds = np.ones((goals, _THRESHOLDS))
@@ -177,28 +194,33 @@ def fit_maps(
     reached = (actions >= wanted).astype(np.float64)
     share = weight / _THRESHOLDS
     spread = np.array([*_POOL_MAP, *np.repeat(_GOAL_MAP, goals)])
+    second = np.zeros_like(logit) if opinion is None else np.stack([opinion(at_least) for at_least in wanted])
+    typical = 1.0 if opinion is None else 0.5
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        intercept, slope = _intercept_and_slope(parameters, goals)
-        z = intercept[goal] + slope[goal] * logit
+        intercept, slope, second_slope = _map(parameters, goals, typical)
+        z = intercept[goal] + slope[goal] * logit + second_slope[goal] * second
         value = -(share * (reached * special.log_expit(z) + (1 - reached) * special.log_expit(-z))).sum()
         wrong = share * (special.expit(z) - reached)
         apart = parameters / spread
         by_intercept = np.bincount(goal, wrong.sum(axis=0), goals)
         by_slope = np.bincount(goal, (wrong * logit).sum(axis=0), goals) * slope[:goals]
-        gradient = np.concatenate([[by_intercept.sum(), by_slope.sum()], by_intercept, by_slope])
+        by_second = np.bincount(goal, (wrong * second).sum(axis=0), goals) * second_slope[:goals]
+        by_goal = (by_intercept, by_slope, by_second)
+        gradient = np.concatenate([[part.sum() for part in by_goal], *by_goal])
         return float(value + 0.5 * apart @ apart), gradient + apart / spread
 
     best = optimize.minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B").x
-    intercept, slope = _intercept_and_slope(best, goals)
-    return Maps(intercept, slope, _corrections(unmapped.expected(), goal, actions, weight, goals=goals))
+    intercept, slope, second_slope = _map(best, goals, typical)
+    if opinion is None:
+        second_slope = np.zeros_like(second_slope)
+    return Maps(intercept, slope, second_slope, _corrections(unmapped.expected(), goal, actions, weight, goals=goals))
 
 
-def _intercept_and_slope(parameters: FloatArray, goals: int) -> tuple[FloatArray, FloatArray]:
-    by_goal = parameters[2:].reshape(2, goals)
-    return np.append(parameters[0] + by_goal[0], parameters[0]), np.exp(
-        np.append(parameters[1] + by_goal[1], parameters[1])
-    )
+def _map(parameters: FloatArray, goals: int, typical: float) -> FloatArray:
+    """Return intercept, slope and weight of the second opinion per goal and, last, of one never seen."""
+    by_goal = parameters[:3, None] + np.column_stack([parameters[3:].reshape(3, goals), np.zeros(3)])
+    return np.vstack([by_goal[:1], typical * np.exp(by_goal[1:])])
 
 
 def _corrections(

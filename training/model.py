@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,7 +11,8 @@ from scipy import special
 from sklearn.base import BaseEstimator
 
 from serving.bundle import Bundle
-from serving.spec import Metadata, Spec
+from serving.spec import Metadata, Spec, ThresholdShape
+from serving.thresholds import Opinion, examples
 from training.additive import flat
 from training.boosting import Learner, Sample, binary_loss, negative_binomial, negative_binomial_loss
 from training.calibration import OutOfFold, calibrate, fit_moments
@@ -18,6 +20,8 @@ from training.past import read_past
 from training.splits import walk_forward
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     from serving.distribution import FloatArray
@@ -30,6 +34,7 @@ _FOLD = 60  # activations for each further fold
 _TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
 _RECENT = 0.5  # how much a fold counts in calibration beside the one after it: markets change
 _EXAMPLES = 16
+RUNGS = np.arange(-6.0, 3.1, 0.75)  # thresholds of the second opinion: log k against the log mean of the goal
 
 
 class ActionModel(BaseEstimator):
@@ -38,7 +43,8 @@ class ActionModel(BaseEstimator):
     The distribution is negative binomial with extra zeros for what is never posted. Posting is learnt by a booster.
     The log of the mean starts from curves that add up (`training.additive`), shrunk from goal to all goals; a booster
     that learns mean and size together, by gradient steps on the likelihood (distributional boosting, as in
-    gamboostLSS, Mayr et al. 2012), corrects what is left. How far to trust the curves, how many trees, and the
+    gamboostLSS, Mayr et al. 2012), corrects what is left. A second opinion that assumes no shape of the distribution
+    (`serving.thresholds`) has its say on every likelihood. How far to trust the curves, how many trees, and the
     calibration of the whole distribution come from walk-forward out-of-fold predictions: each activation is predicted
     by what was learnt from those that had closed before.
 
@@ -118,10 +124,11 @@ class ActionModel(BaseEstimator):
             if all(((past.actions[part] > 0) & past.posted[part]).sum() >= _TELLING for part in fold)
         ]
         tested = np.concatenate([test for _, test in folds]) if folds else np.arange(len(X))
-        fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else np.zeros(len(X))
-        weight = _RECENT ** (fold.max() - fold)
+        fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else np.zeros(len(X), int)
+        weight = _recency(folds)[fold]
         additive, start, score, actions_text = self._learn_actions(past, folds, tested, weight)
         posted_score, posted_text = self._learn_posted(past, folds, tested)
+        opinion, thresholds_text = self._learn_thresholds(past, folds)
         found = OutOfFold(
             goal=past.goal[tested],
             start=start,
@@ -130,6 +137,7 @@ class ActionModel(BaseEstimator):
             actions=past.actions[tested],
             posted=past.posted[tested],
             weight=weight,
+            opinion=opinion,
         )
         calibration = calibrate(found, goals=len(past.goals))
         *shapes, pool = calibration.shapes(additive.start)
@@ -141,6 +149,10 @@ class ActionModel(BaseEstimator):
                 goals=dict(zip(past.goals, shapes, strict=True)),
                 pool=pool,
                 posted=calibration.posted,
+                thresholds=thresholds_text
+                and ThresholdShape(
+                    rungs=tuple(RUNGS.tolist()), log_scale=tuple(past.start(np.arange(len(X)))[:, 0].tolist())
+                ),
                 support=past.support(),
                 metadata=Metadata(
                     trained_from=past.decided_at.min().to_pydatetime(),
@@ -150,13 +162,14 @@ class ActionModel(BaseEstimator):
             ),
             actions=actions_text,
             posted=posted_text,
+            thresholds=thresholds_text,
             examples=X.iloc[spread].reset_index(drop=True),
             n_threads=self.n_threads,
         )
         self.out_of_fold_ = pd.DataFrame(
             {
                 "position": tested,
-                "fold": fold.astype(np.intp),
+                "fold": fold,
                 "goal": np.array(past.goals, dtype=object)[found.goal],
                 "actions": found.actions,
                 "posted": found.posted,
@@ -210,7 +223,8 @@ class ActionModel(BaseEstimator):
             [
                 (past.sample(train, own), past.sample(test, own))
                 for own, (train, test) in zip(additive, folds, strict=True)
-            ]
+            ],
+            _recency(folds),
         )
         final = past.additive(everything).scaled(trust)
         text = learner.train(past.sample(everything, final), rounds=rounds)
@@ -225,9 +239,52 @@ class ActionModel(BaseEstimator):
             return Sample(past.matrix[rows], past.posted[rows].astype(np.float64), None)
 
         learner = self._learner(past, "binary", binary_loss)
-        rounds, boosters = learner.cross([(sample(train), sample(test)) for train, test in folds])
+        rounds, boosters = learner.cross([(sample(train), sample(test)) for train, test in folds], _recency(folds))
         score = self._scores(past, boosters, folds, rounds)
         return score, learner.train(sample(np.arange(len(past.posted))), rounds=rounds)
+
+    def _learn_thresholds(
+        self, past: Past, folds: list[Fold]
+    ) -> tuple[Callable[[FloatArray], FloatArray] | None, str | None]:
+        """Return the second opinion on the tested rows, and the text of the final booster; None without folds."""
+        if not folds:
+            return None, None
+
+        def sample(rows: NDArray[np.intp], scale: FloatArray) -> Sample:
+            return Sample(*examples(past.matrix[rows], past.actions[rows], scale[past.goal[rows]], RUNGS), None)
+
+        learner = self._learner(
+            past,
+            "binary",
+            binary_loss,
+            num_leaves=2 * self.leaves,
+            # A row stands in the sample once for every threshold.
+            min_data_in_leaf=self.min_rows * len(RUNGS) // 2,
+            bagging_fraction=0.5,
+            bagging_freq=1,
+            monotone_constraints=[0] * past.matrix.shape[1] + [-1],
+        )
+        scales = [past.start(train)[:, 0] for train, _ in folds]
+        rounds, boosters = learner.cross(
+            [(sample(train, scale), sample(test, scale)) for scale, (train, test) in zip(scales, folds, strict=True)],
+            _recency(folds),
+        )
+        opinions = [
+            Opinion(
+                partial(booster.predict, raw_score=True, num_iteration=rounds, num_threads=self.n_threads),
+                past.matrix[test],
+                scale[past.goal[test]],
+                RUNGS,
+            )
+            for booster, scale, (_, test) in zip(boosters, scales, folds, strict=True)
+        ]
+        ends = np.cumsum([len(test) for _, test in folds])[:-1]
+
+        def opinion(at_least: FloatArray) -> FloatArray:
+            return np.concatenate([own(part) for own, part in zip(opinions, np.split(at_least, ends), strict=True)])
+
+        everything = np.arange(len(past.actions))
+        return opinion, learner.train(sample(everything, past.start(everything)[:, 0]), rounds=rounds)
 
     def _scores(self, past: Past, boosters: list[Any], folds: list[Fold], rounds: int) -> FloatArray:
         return np.concatenate(
@@ -248,3 +305,8 @@ class ActionModel(BaseEstimator):
             "num_threads": self.n_threads,
         }
         return Learner({**settings, **parameters}, past.encoding.text_columns, self.rounds, loss)
+
+
+def _recency(folds: list[Fold]) -> FloatArray:
+    """Return how much the rows of each fold count."""
+    return _RECENT ** np.arange(max(len(folds), 1), dtype=np.float64)[::-1]

@@ -1,0 +1,69 @@
+"""A second opinion on the likelihood: a booster that takes the number of actions asked for as an input.
+
+It assumes no shape of the distribution, only that more actions are never likelier than fewer: distribution regression
+(Foresi and Peracchi 1995) with one monotone booster for all thresholds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.distribution import FloatArray
+
+
+class Opinion:
+    """The logit of P(actions >= k) that a booster states for n rows, non-increasing in k.
+
+    Thresholds are told to the booster on the scale of the goal, log k - log scale, rounded down to one of its rungs.
+
+    Parameters
+    ----------
+    predict : callable
+        Raw scores of a matrix of shape (n, features + 1) whose last column is the rung.
+    matrix : array of shape (n, features)
+    log_scale : array of shape (n,)
+    rungs : array of shape (m,), ascending
+    """
+
+    def __init__(
+        self, predict: Callable[[FloatArray], FloatArray], matrix: FloatArray, log_scale: FloatArray, rungs: FloatArray
+    ) -> None:
+        self._predict = predict
+        self._matrix = matrix
+        self._log_scale = log_scale
+        self._rungs = rungs
+        self._table: FloatArray | None = None
+
+    def __call__(self, at_least: FloatArray) -> FloatArray:
+        """Return the logit of reaching at_least (n,), whole numbers from 1."""
+        place = np.searchsorted(self._rungs, np.log(at_least) - self._log_scale, side="right") - 1
+        place = np.maximum(place, 0)
+        if self._table is not None:
+            return np.asarray(self._table[place, np.arange(len(place))])
+        return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+
+    def tabulate(self) -> None:
+        """Work out every rung of every row now: a search for a quantile asks for many of them."""
+        if self._table is None:
+            rows = len(self._matrix)
+            stacked = np.column_stack([np.tile(self._matrix, (len(self._rungs), 1)), np.repeat(self._rungs, rows)])
+            self._table = self._predict(stacked).reshape(len(self._rungs), rows)
+
+
+def examples(
+    matrix: FloatArray, actions: FloatArray, log_scale: FloatArray, rungs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return what the booster learns from: every row once for each threshold, and whether it was reached.
+
+    Rungs that mean the same whole number of actions count once, as the highest of them.
+    """
+    wanted = np.maximum(np.ceil(np.exp(log_scale[:, None] + rungs)), 1.0)
+    last = np.column_stack([wanted[:, :-1] != wanted[:, 1:], np.ones(len(wanted), dtype=bool)])
+    row, rung = np.nonzero(last)
+    reached: Any = actions[row] >= wanted[row, rung]
+    return np.column_stack([matrix[row], rungs[rung]]), reached.astype(np.float64)
