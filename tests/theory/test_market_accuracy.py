@@ -16,7 +16,7 @@ from training.truth import MarketTruth
 if TYPE_CHECKING:
     from tests.theory.conftest import Market
 
-CAMPAIGNS = 12
+CAMPAIGNS = 30
 
 
 @pytest.fixture(scope="module")
