@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.codes import code
 from features.events import BoolArray, Features, FloatArray, divide, log_positive
-from features.store import code
 from features.tables import DIMENSIONS
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.codes import SLICE_SEPARATOR, code
 from features.errors import DataError, nearest
-from features.store import SLICE_SEPARATOR, code
 from features.tables import CONTRACT, GOALS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Briefs:
     """Campaign briefs, one entry per campaign.
 
-    Texts are numbers (`features.store.code`). The wanted audience is one row per slice, sorted by `slice_key`, which
+    Texts are numbers (`features.codes.code`). The wanted audience is one row per slice, sorted by `slice_key`, which
     is unique for a campaign and slice.
     """
 

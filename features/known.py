@@ -10,12 +10,12 @@ import numpy as np
 
 from features.authenticity import suspicion
 from features.events import DAY, FloatArray, History, IntArray, Window, divide, sum_measured
-from features.store import POST_LAG
+from features.prepare import POST_LAG
 from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
     from features.briefs import Briefs
-    from features.store import Bucket
+    from features.bucket import Bucket
 
 POST_DAYS = 180
 INTERACTION_DAYS = 90

@@ -19,7 +19,8 @@ from features.known import KnownAccount
 from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
-    from features.store import Bucket, EventStore
+    from features.bucket import Bucket
+    from features.store import EventStore
 
 PERIOD = 30 * DAY
 """Between two publications of the scores."""

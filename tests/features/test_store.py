@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from features import EventStore, build, open_tables
+from features.codes import code
 from features.errors import DataError
-from features.store import code
 from features.tables import CONTRACT
 from tests.features.compare import Frames, assert_same_bits, prepared
 from tests.random_tables import random_pairs, random_tables
