@@ -162,15 +162,17 @@ class Bundle:
         files = {name: text.encode() for name, text in {_JSON: spec, **self._texts}.items()}
         files[_CANARY] = canary.getvalue()
         sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        draft = None
         try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             for name, content in {**files, _SUMS: sums.encode()}.items():
                 (draft / name).write_bytes(content)
             draft.chmod(0o755)
             draft.rename(folder)
         except OSError as error:
-            shutil.rmtree(draft, ignore_errors=True)
+            if draft is not None:
+                shutil.rmtree(draft, ignore_errors=True)
             raise BundleError(f"cannot write the bundle to {folder}: {error.strerror}") from None
         return folder
 
@@ -191,6 +193,7 @@ class Bundle:
                 raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads 1")
             spec = Spec.model_validate_json(files[_JSON])
             canary = pd.read_parquet(BytesIO(files[_CANARY]))
+            texts = {name: files[name].decode() for name in (_ACTIONS, _POSTED, _THRESHOLDS) if name in files}
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise BundleError(f"{folder / _JSON} is not a bundle: {place}: {error.errors()[0]['msg']}") from None
@@ -201,9 +204,9 @@ class Bundle:
         answers = [name for name in canary.columns if name.startswith("answer:")]
         bundle = cls(
             spec,
-            actions=files[_ACTIONS].decode(),
-            posted=files[_POSTED].decode() if _POSTED in files else None,
-            thresholds=files[_THRESHOLDS].decode() if _THRESHOLDS in files else None,
+            actions=texts[_ACTIONS],
+            posted=texts.get(_POSTED),
+            thresholds=texts.get(_THRESHOLDS),
             examples=canary.drop(columns=answers),
             n_threads=n_threads,
         )
@@ -236,8 +239,10 @@ class Bundle:
         return examples.assign(**{f"answer:{name}": value for name, value in answers.items()})
 
     def _compare(self, answers: pd.DataFrame, folder: Path) -> None:
-        found = self._canary()[answers.columns].to_numpy()
-        wanted = answers.to_numpy()
+        own = self._canary().filter(like="answer:")
+        if not len(answers) or list(own.columns) != list(answers.columns):
+            raise BundleError(f"{folder / _CANARY} is not the proof of a bundle; train the model again")
+        found, wanted = own.to_numpy(), answers.to_numpy()
         if self.spec.environment == environment():
             same = np.array_equal(found, wanted)
         else:  # other versions may round differently in the last digits; more than that is another model

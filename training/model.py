@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy import special
 from sklearn.base import BaseEstimator
 
 from serving.bundle import Bundle
@@ -233,7 +232,7 @@ class ActionModel(BaseEstimator):
     def _learn_posted(self, past: Past, folds: list[Fold], tested: NDArray[np.intp]) -> tuple[FloatArray, str | None]:
         """Return the score of the tested rows, and the text of the final booster where there is one."""
         if not folds or not all(0 < past.posted[part].sum() < len(part) for fold in folds for part in fold):
-            return np.full(len(tested), special.logit(np.clip(past.posted.mean(), 1e-6, 1 - 1e-6))), None
+            return np.zeros(len(tested)), None  # the share is calibration's to find
 
         def sample(rows: NDArray[np.intp]) -> Sample:
             return Sample(past.matrix[rows], past.posted[rows].astype(np.float64), None)
