@@ -107,5 +107,7 @@ def read_past(
         raise DataError(f"actions must be counts, got {wrong}; leave out activations that are not closed yet")
     encoding = Encoding.learn(X)
     matrix = encoding.matrix(X)
+    if not any(len(np.unique(column[~np.isnan(column)])) > 1 for column in matrix[was_posted].T):
+        raise DataError(f"no feature varies over the {int(was_posted.sum())} posted activations; nothing can be learnt")
     goal = matrix[:, encoding.features.index("goal")].astype(np.intp)
     return Past(encoding, matrix, goal, counts, was_posted, decided, closed)
