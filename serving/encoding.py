@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -48,11 +49,6 @@ class Encoding(BaseModel):
             categories[name] = tuple(sorted(values))
         return cls(features=tuple(X.columns), categories=categories)
 
-    @property
-    def text_columns(self) -> list[int]:
-        """Return the positions of the text columns in the matrix."""
-        return [position for position, name in enumerate(self.features) if name in self.categories]
-
     def matrix(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the matrix of shape (rows, features); unknown, infinite and never seen values become NaN.
 
@@ -70,18 +66,35 @@ class Encoding(BaseModel):
             hint = nearest(missing[0], [str(name) for name in X.columns if name not in self.features])
             raise BundleError(f"the feature table lacks column {missing[0]!r}{more}, which the model needs.{hint}")
         matrix = np.empty((len(X), len(self.features)))
-        for position, name in enumerate(self.features):
-            column = X[name]
-            if name in self.categories:
-                matrix[:, position] = self._codes(name, column)
-                continue
-            try:
-                matrix[:, position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            except (TypeError, ValueError):
-                raise BundleError(f"feature {name!r} must be a number, got a column of {column.dtype}") from None
+        numbers = self._numbers
+        matrix[:, list(numbers.values())] = _floats(X[list(numbers)])
+        for position in self.text_columns:
+            codes = self._codes[position].get_indexer(X[self.features[position]])
+            matrix[:, position] = np.where(codes < 0, np.nan, codes)
         matrix[np.isinf(matrix)] = np.nan
         return matrix
 
-    def _codes(self, name: str, column: pd.Series) -> NDArray[np.float64]:
-        codes = pd.Index(self.categories[name]).get_indexer(column) if len(self.categories[name]) else -np.ones(1)
-        return np.where(codes < 0, np.nan, codes.astype(np.float64))
+    @cached_property
+    def text_columns(self) -> list[int]:
+        """Return the positions of the text columns in the matrix."""
+        return [position for position, name in enumerate(self.features) if name in self.categories]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.features) if name not in self.categories}
+
+    @cached_property
+    def _codes(self) -> dict[int, pd.Index]:
+        return {p: pd.Index(self.categories[self.features[p]], dtype=object) for p in self.text_columns}
+
+
+def _floats(numbers: pd.DataFrame) -> NDArray[np.float64]:
+    try:
+        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        for name, column in numbers.items():
+            try:
+                column.to_numpy(dtype=np.float64, na_value=np.nan)
+            except (TypeError, ValueError):
+                raise BundleError(f"feature {name!r} must be a number, got a column of {column.dtype}") from None
+        raise
