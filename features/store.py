@@ -16,9 +16,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features.bucket import read
 from features.errors import DataError
 from features.prepare import LAYOUT, made, write
+from features.segments import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

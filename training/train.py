@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from features.catalogue.entry import Family
     from features.store import EventStore
     from training.backtest import Backtest
 
@@ -52,7 +53,7 @@ class Trained:
     folder: Path
     version: int
     activations: int
-    lost: dict[catalogue.Family, tuple[str, ...]]
+    lost: dict[Family, tuple[str, ...]]
     backtest: Backtest | None
 
     @property

@@ -1,0 +1,94 @@
+"""Every feature: its family, unit, meaning, when it is null, and the direction that theory demands.
+
+The order here is the order of the feature matrix. What the texts below take as said:
+
+- A window of n days holds what is younger than n days: decided_at - n days < time <= decided_at.
+- A post is known from three days after it was published and for 180 days, as its last reading by decided_at tells it;
+  a reading without a time counts as read after three days, and gives way to one with that time.
+- Engagements are likes plus comments, as far as they were measured. "Rate" is engagements per follower at the time of
+  the post: by the last reading up to then, or else the first after it that is known.
+- Means, medians and standard deviations (of the population) leave nulls out; what would divide by 0 is null. Logarithms
+  are natural; log1p(x) is log(1 + x). Where only the newest are taken, those of one moment stand in the order of the
+  hash of their id.
+- Interactions are what others did (what an account does to itself is left out); reactions are those but follows.
+- A follower looks fake with at least two of: following over 1,500, following over ten times the followers (taken as at
+  least 1), at most five posts, no picture. A follower counts as often as sampled.
+- A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before
+  (case and outer white space aside).
+- The overlap of two audiences is the sum of the smaller shares; the report of each dimension is its newest.
+- An activation is known when it has closed and was decided before. Usual for a goal is the mean logarithm of the
+  actions of all posted activations with that goal that closed before; "shrunk" is sum / (n + 3), here of log1p actions
+  less what was usual.
+- Social scores are published every thirty days since 1970; a pair reads the last publication. Only accounts of which
+  something is known by then take part: a reading, a post in 180 days, an interaction received or given. A rank is the
+  share of those below, ties (to nine decimals) halved.
+- Klout is the rank of the sum of the z-scores of its three parts, null as average: ten points for each halving of those
+  above. Kred's points are 10, and 50 by an actor with over 10,000 followers; influence is log1p of the points against
+  the most points of the same platform and language. PeerIndex is 0.6 authority, 0.2 rank by reach and 0.2 rank by posts
+  in 90 days; the weight of a null part goes to the others.
+
+A feature is null everywhere where the first of its tables is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from features.catalogue import (
+    audience_fit,
+    authenticity,
+    cross_platform,
+    engagement,
+    offer,
+    social_scores,
+    track_record,
+)
+from features.catalogue.entry import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from features.catalogue.entry import Entries, Family
+
+CATEGORIES = ("goal", "platform", "vertical")
+"""Texts that stand behind the features in the matrix."""
+
+_FAMILIES: dict[Family, Entries] = {
+    "engagement": engagement.ENTRIES,
+    "authenticity": authenticity.ENTRIES,
+    "audience fit": audience_fit.ENTRIES,
+    "track record": track_record.ENTRIES,
+    "offer": offer.ENTRIES,
+    "cross-platform": cross_platform.ENTRIES,
+    "social scores": social_scores.ENTRIES,
+}
+
+FEATURES: dict[str, Feature] = {
+    entry[0]: Feature(entry[0], family, *entry[1:]) for family, entries in _FAMILIES.items() for entry in entries
+}
+"""All features by name, in the order of the matrix."""
+
+
+def digest() -> str:
+    """Return a hash of the catalogue: a model fits only the features that it was trained on."""
+    text = json.dumps([asdict(feature) for feature in FEATURES.values()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def without(missing: Collection[str]) -> dict[Family, tuple[str, ...]]:
+    """Return the features that are null without the missing tables, by family; families that lose none are left out."""
+    lost: dict[Family, list[str]] = {}
+    for feature in FEATURES.values():
+        if feature.tables[0] in missing:
+            lost.setdefault(feature.family, []).append(feature.name)
+    return {family: tuple(names) for family, names in lost.items()}
+
+
+def lost_families(missing: Collection[str]) -> list[str]:
+    """Say in words which families lose how many of their features without the missing tables."""
+    sizes = Counter(feature.family for feature in FEATURES.values())
+    return [f"{family} ({len(names)} of {sizes[family]})" for family, names in without(missing).items()]

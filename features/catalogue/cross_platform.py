@@ -1,0 +1,21 @@
+"""Cross-platform: the whole person over all accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from features.catalogue.entry import Entries
+
+ENTRIES: Entries = (
+    ("influencer_accounts", "accounts", "accounts of the influencer with a known number of followers",
+     "no account with a number", "free", ("account_stats", "accounts")),
+    ("influencer_followers_log", "log1p", "followers over all accounts of the influencer",
+     "no account with a number", "free", ("account_stats", "accounts")),
+    ("account_follower_share", "share", "this account's share of the influencer's followers",
+     "no number of followers known, or 0 in all", "free", ("account_stats", "accounts")),
+    ("influencer_engagements_log_90d", "log1p", "engagements over all accounts, 90 days",
+     "no post of any account in the window with engagements", "free", ("posts", "accounts")),
+    ("account_engagement_share_90d", "share", "this account's share of the influencer's engagements, 90 days",
+     "no post of the account in the window with engagements, or 0 in all", "free", ("posts", "accounts")),
+)  # fmt: skip
