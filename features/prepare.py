@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from features.codes import SLICE_SEPARATOR
 from features.events import DAY, divide
+from features.exchanges import judge
 from features.tables import GOALS, INTERACTIONS
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
 
 POST_LAG = 3 * DAY
 """A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
-LAYOUT = 2
+LAYOUT = 3
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 ROWS_PER_BUCKET = 4_000_000
-PAIR_MEMORY = 90 * DAY
-"""Within which an answer to somebody's interaction counts as reciprocal."""
+WORD = r"[\p{L}\p{N}_]{2,}"
+"""What counts as a word of a caption (RE2)."""
+WORDS = 100
+"""So many words of a caption are kept."""
 
 _ACCOUNTS = """
 SELECT account_id, influencer_id, platform, country, language, created_at, bucket::BIGINT AS bucket,
@@ -59,7 +62,10 @@ EVENTS = {
                views::DOUBLE AS views, likes::DOUBLE AS likes, comments::DOUBLE AS comments, shares::DOUBLE AS shares,
                saves::DOUBLE AS saves, clicks::DOUBLE AS clicks,
                topics IS NOT NULL AS topics_known,
-               list_transform(list_sort(list_distinct(coalesce(topics, []))), lambda topic: hash(topic)) AS topics
+               list_transform(list_sort(list_distinct(coalesce(topics, []))), lambda topic: hash(topic)) AS topics,
+               caption IS NOT NULL AS caption_known,
+               list_transform(regexp_extract_all(lower(coalesce(caption, '')), '{word}')[:{words}],
+                              lambda word: hash(word)) AS words
         FROM posts JOIN account_rows USING (account_id)
         ORDER BY ALL
     """,
@@ -69,20 +75,21 @@ EVENTS = {
         WITH known AS (
             SELECT *, rank() OVER (PARTITION BY lower(trim(text, ' \t\n\r')) ORDER BY interactions.at) > 1
                       OR NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') AS plain
-            FROM interactions),
-        given AS (SELECT DISTINCT actor_id AS giver, account_id AS receiver, interactions.at AS given_at
-                  FROM interactions WHERE actor_id IN (SELECT account_id FROM accounts))
+            FROM interactions)
         SELECT bucket, owner, epoch_us(known.at) AS at, hash(actor_id) AS actor,
                list_position({kinds}, kind) - 1 AS kind, actor_followers::DOUBLE AS actor_followers,
+               hash(post_id) AS post, post_id IS NOT NULL AS post_known,
                CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply') THEN plain::DOUBLE END AS generic,
-               coalesce(epoch_us(known.at) - epoch_us(given_at) < {pair_memory}, false) AS reciprocal
+               coalesce(reciprocal, false) AS reciprocal, coalesce(pod_links, 0.0) AS pod_links
         FROM known JOIN account_rows USING (account_id)
-        ASOF LEFT JOIN given ON giver = account_id AND receiver = actor_id AND given_at <= known.at
+        LEFT JOIN exchanges ON giver = hash(actor_id) AND receiver = account_rows.actor
+                               AND exchanges.at = epoch_us(known.at)
         WHERE actor_id <> account_id
         ORDER BY ALL
     """,
     "given": """
-        SELECT bucket, owner, epoch_us(interactions.at) AS at, list_position({kinds}, kind) - 1 AS kind
+        SELECT bucket, owner, epoch_us(interactions.at) AS at, list_position({kinds}, kind) - 1 AS kind,
+               hash(interactions.account_id) AS receiver
         FROM interactions JOIN account_rows ON actor_id = account_rows.account_id
         WHERE actor_id <> interactions.account_id ORDER BY ALL
     """,
@@ -94,17 +101,26 @@ EVENTS = {
     "followers": """
         SELECT bucket, owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
                following::DOUBLE AS following, posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture,
-               is_private::DOUBLE AS is_private
+               is_private::DOUBLE AS is_private, NULL::DOUBLE AS fake
         FROM followers JOIN account_rows USING (account_id) ORDER BY ALL
     """,
     "outcomes": """
         SELECT bucket, owner, epoch_us(closed_at) AS at, hash(campaign_id) AS campaign,
                epoch_us(decided_at) AS decided_at, list_position({goals}, goal) - 1 AS goal,
-               hash(vertical) AS vertical, posted_at IS NOT NULL AS posted,
-               actions::DOUBLE AS actions, fee, value_per_action
+               hash(vertical) AS vertical, hash(brand_id) AS brand,
+               posted_at IS NOT NULL AS posted, epoch_us(posted_at)::DOUBLE AS posted_at,
+               actions::DOUBLE AS actions, impressions::DOUBLE AS impressions, clicks::DOUBLE AS clicks,
+               incremental_actions AS incremental, fee, value_per_action
         FROM outcomes JOIN account_rows USING (account_id) JOIN campaigns USING (campaign_id) ORDER BY ALL
     """,
 }
+
+_EXCHANGES = """
+SELECT DISTINCT epoch_us(interactions.at) AS at, giver.actor AS giver, receiver.actor AS receiver
+FROM interactions JOIN account_rows giver ON giver.account_id = actor_id
+JOIN account_rows receiver ON receiver.account_id = interactions.account_id
+WHERE actor_id <> interactions.account_id ORDER BY ALL
+"""
 
 _ACTIVATIONS = """
 SELECT campaign_id, account_id, decided_at, fee, goal, value_per_action, actions::DOUBLE AS actions,
@@ -145,10 +161,12 @@ def write(tables: Tables, folder: Path, buckets: int | None, progress: Callable[
     constants = {
         "separator": ord(SLICE_SEPARATOR),
         "post_lag": POST_LAG,
-        "pair_memory": PAIR_MEMORY,
+        "word": WORD,
+        "words": WORDS,
         "kinds": list(INTERACTIONS),
         "goals": list(GOALS),
     }
+    _judge_exchanges(database)
     for name, query in EVENTS.items():
         if progress is not None:
             progress(f"sorting {name}")
@@ -159,6 +177,7 @@ def write(tables: Tables, folder: Path, buckets: int | None, progress: Callable[
         pq.write_table(database.sql(query).to_arrow_table(), folder / f"{name}.parquet")
     newest = database.execute(_NEWEST).fetchone()[0]
     database.execute("DROP TABLE account_rows")
+    database.execute("DROP TABLE exchanges")
     manifest = {
         "layout": LAYOUT,
         "duckdb": duckdb.__version__,
@@ -169,6 +188,18 @@ def write(tables: Tables, folder: Path, buckets: int | None, progress: Callable[
     }
     # Written last: a folder without a manifest is not a store.
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
+
+
+def _judge_exchanges(database: Any) -> None:
+    """Make the table of the reactions between accounts that are answers or come out of a pod."""
+    rows = database.sql(_EXCHANGES).to_arrow_table()
+    giver, receiver = (rows[name].to_numpy().view(np.int64) for name in ("giver", "receiver"))
+    reciprocal, links = judge(giver, receiver, rows["at"].to_numpy())
+    told = pa.array(reciprocal | (links > 0))
+    rows = rows.append_column("reciprocal", pa.array(reciprocal)).append_column("pod_links", pa.array(links))
+    database.register("told", rows.filter(told))
+    database.execute("CREATE OR REPLACE TEMP TABLE exchanges AS FROM told")
+    database.unregister("told")
 
 
 def _split(batches: pa.RecordBatchReader, folder: Path, buckets: int) -> None:
