@@ -9,6 +9,7 @@ import numpy as np
 from features.events import DAY, Features, FloatArray, divide, log_positive
 
 if TYPE_CHECKING:
+    from features.bucket import Bucket, Measures
     from features.known import Known
 
 # Fake and real followers differ in their public profile (SRF Data 2017, medians fake against real): following 2,107
@@ -21,24 +22,27 @@ SIZE_ELASTICITY = 0.20
 rates by tier on Instagram: 4.8, 2.4, 1.8, 1.5 and 1.2 %)."""
 
 
+def measures(bucket: Bucket) -> Measures:
+    """Work out the values of single readings."""
+    stats = bucket.events["stats"]
+    return {"growth": stats.step(log_positive(stats.numbers("followers")))}
+
+
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
-    half_year = known.stats.window(days=180)
-    steps = half_year.step(log_positive(half_year.numbers("followers")))
-    typical = half_year.median(steps)
-    month_ago = known.stats.as_of("followers", known.decided_at - 30 * DAY)
-    reactions = known.interactions
-    traded = reactions.flags("reciprocal")
-    rate = known.posts.median(known.engagement_rate, known.posts.age_days < 90)
+    of, stats, reactions = known.measured(measures), known.stats, known.interactions
+    half_year = stats.window(days=180)
+    month_ago = stats.as_of(stats.events.numbers("followers"), known.decided_at - 30 * DAY)
+    rate = known.rated_posts.recent(90).median(known.bucket.engagement_rate)
     return {
         "suspicious_follower_share": known.suspicious_share,
         "follower_sample_log_size": np.log1p(known.follower_sample.count()),
-        "following_per_follower": divide(known.stats.as_of("following"), known.followers),
+        "following_per_follower": divide(stats.as_of(stats.events.numbers("following")), known.followers),
         "follower_growth_30d": divide(known.followers, month_ago) - 1,
-        "follower_jump_180d": half_year.maximum(steps) - typical,
+        "follower_jump_180d": half_year.maximum(of["growth"]) - half_year.median(of["growth"]),
         "engagement_rate_for_size_90d": log_positive(rate) + SIZE_ELASTICITY * log_positive(known.followers),
         "generic_comment_share_90d": reactions.mean(reactions.numbers("generic")),
-        "reciprocal_reaction_share_90d": reactions.share(traded),
+        "reciprocal_reaction_share_90d": reactions.share(reactions.flags("reciprocal")),
     }
 
 

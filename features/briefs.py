@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from features.codes import SLICE_SEPARATOR, code
 from features.errors import DataError, nearest
-from features.tables import CONTRACT, GOALS
+from features.tables import CONTRACT, DIMENSIONS, GOALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,22 +23,23 @@ if TYPE_CHECKING:
 class Briefs:
     """Campaign briefs, one entry per campaign.
 
-    Texts are numbers (`features.codes.code`). The wanted audience is one row per slice, sorted by `slice_key`, which
-    is unique for a campaign and slice.
+    Texts are numbers (`features.codes.code`). Topics and the slices of the wanted audience lie together by campaign:
+    those of campaign i from `topic_offsets[i]` to `topic_offsets[i + 1]`; moments are microseconds.
     """
 
     campaign_id: pd.Index
     goal: tuple[str, ...]
     vertical: tuple[str, ...]
+    goal_code: IntArray
     vertical_code: IntArray
     brand_code: IntArray
-    starts_at: pd.Series
+    starts_at: IntArray
     attribution_days: FloatArray
     value_per_action: FloatArray
     budget: FloatArray
-    topic_campaign: IntArray
+    topic_offsets: IntArray
     topic_code: IntArray
-    target_campaign: IntArray
+    target_offsets: IntArray
     target_dimension: IntArray
     target_slice: IntArray
     target_share: FloatArray
@@ -78,28 +80,32 @@ class Briefs:
             campaign_id=ids,
             goal=tuple(campaigns["goal"]),
             vertical=tuple(campaigns["vertical"]),
+            goal_code=np.array([GOALS.index(goal) for goal in campaigns["goal"]], np.int64),
             vertical_code=_codes(campaigns["vertical"]),
             brand_code=_codes(campaigns["brand_id"]),
-            starts_at=pd.Series(microseconds(campaigns["starts_at"]).view("datetime64[us]")),
+            starts_at=microseconds(campaigns["starts_at"]),
             attribution_days=_numbers(campaigns, "attribution_days"),
             value_per_action=_numbers(campaigns, "value_per_action"),
             budget=_numbers(campaigns, "budget"),
-            topic_campaign=np.repeat(np.arange(len(ids)), [len(words) for words in topics]).astype(np.int64),
+            topic_offsets=np.cumsum([0, *(len(words) for words in topics)]),
             topic_code=_codes(word for words in topics for word in words),
-            target_campaign=targets["campaign"].to_numpy(np.int64),
+            target_offsets=np.searchsorted(targets["campaign"].to_numpy(np.int64), np.arange(len(ids) + 1)),
             target_dimension=_codes(targets["dimension"]),
             target_slice=_codes(targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]),
             target_share=targets["share"].to_numpy(np.float64),
         )
 
-    def target_shares(self, campaign: IntArray, slices: IntArray) -> FloatArray:
-        """Return the share that a campaign wants of an audience slice; null where the brief does not name the slice."""
-        return _matched(self.target_campaign, self.target_slice, self.target_share, campaign, slices)
-
-    def wants_topic(self, campaign: IntArray, topic: IntArray) -> BoolArray:
-        """Say whether a topic is one of the campaign's."""
-        found = _matched(self.topic_campaign, self.topic_code, np.ones(len(self.topic_code)), campaign, topic)
-        return ~np.isnan(found)
+    @cached_property
+    def wanted(self) -> tuple[FloatArray, BoolArray]:
+        """The (dimensions, campaigns) sum of the wanted shares, and whether the brief names the dimension."""
+        shape = (len(DIMENSIONS), len(self.goal))
+        total, named = np.zeros(shape), np.zeros(shape, np.bool_)
+        campaign = np.repeat(np.arange(len(self.goal)), np.diff(self.target_offsets))
+        for place, dimension in enumerate(DIMENSIONS):
+            mine = self.target_dimension == code(dimension)
+            total[place] = np.bincount(campaign[mine], self.target_share[mine], minlength=shape[1])
+            named[place] = np.bincount(campaign[mine], minlength=shape[1]) > 0
+        return total, named
 
 
 def microseconds(moments: pd.Series) -> IntArray:
@@ -122,25 +128,6 @@ def microseconds(moments: pd.Series) -> IntArray:
     return parsed.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
-def _matched(
-    campaigns: IntArray, codes: IntArray, values: FloatArray, campaign: IntArray, wanted: IntArray
-) -> FloatArray:
-    """Look up the value of each (campaign, code); NaN where there is none."""
-    result = np.full(len(campaign), np.nan)
-    if not len(codes):
-        return result
-    # Codes are 64-bit hashes: numbered first, so that campaign and code fit one key.
-    words = np.unique(codes)
-    number = np.minimum(np.searchsorted(words, wanted), len(words) - 1)
-    keys = campaigns * len(words) + np.searchsorted(words, codes)
-    order = np.argsort(keys)
-    key = campaign * len(words) + number
-    place = np.minimum(np.searchsorted(keys[order], key), len(keys) - 1)
-    found = (words[number] == wanted) & (keys[order][place] == key)
-    result[found] = values[order][place[found]]
-    return result
-
-
 def _targets(campaigns: pd.DataFrame, audience: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame:
     # In the order in which the store keeps its own, so that sums come out the same to the last bit.
     rows = sorted(
@@ -155,7 +142,7 @@ def _targets(campaigns: pd.DataFrame, audience: pd.DataFrame | None, ids: pd.Ind
         return given
     table = audience.assign(campaign=ids.get_indexer(audience["campaign_id"]))
     table = table.loc[table["campaign"] >= 0, list(given.columns)]
-    return table if given.empty else pd.concat([given, table])
+    return pd.concat([given, table] if len(given) else [table]).sort_values("campaign", kind="stable")
 
 
 def _column(frame: pd.DataFrame, name: str) -> Iterable[Any]:

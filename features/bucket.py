@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from features.codes import SLICE_SEPARATOR, code
+from features.events import NEVER, divide, sum_measured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import numpy.typing as npt
     import pandas as pd
 
     from features.events import Events, FloatArray, IntArray
+
+Measures = dict[str, "npt.NDArray[Any]"]
+"""Values of single events by name, one per event."""
 
 
 @dataclass
@@ -30,11 +38,29 @@ class Bucket:
 
     accounts: pd.DataFrame
     events: dict[str, Events]
+    _measured: dict[Callable[[Bucket], Measures], Measures] = field(default_factory=dict, init=False)
+
+    def measured(self, measures: Callable[[Bucket], Measures]) -> Measures:
+        """Return the values of single events that a family works with, worked out once for the bucket."""
+        if measures not in self._measured:
+            self._measured[measures] = measures(self)
+        return self._measured[measures]
 
     @cached_property
     def influencer(self) -> IntArray:
-        """The (accounts,) number of each account's influencer within the bucket, ascending."""
+        """The (accounts,) number of each account's influencer within the bucket."""
         return self.accounts["influencer"].to_numpy(np.int64)
+
+    @cached_property
+    def siblings(self) -> tuple[IntArray, IntArray]:
+        """The accounts sorted by influencer, and where each influencer's begin and end among them."""
+        order = np.argsort(self.influencer, kind="stable")
+        return order, np.concatenate([[0], np.cumsum(np.bincount(self.influencer))]).astype(np.int64)
+
+    @cached_property
+    def platform(self) -> npt.NDArray[np.object_]:
+        """The (accounts,) platform of each account."""
+        return self.accounts["platform"].to_numpy(object)
 
     @cached_property
     def created_at(self) -> FloatArray:
@@ -52,6 +78,42 @@ class Bucket:
         return np.array([slices.get(word, 0) for word in words], np.int64)
 
     @cached_property
+    def post_followers(self) -> FloatArray:
+        """The (posts,) followers of the account when each post was published; NaN where unknown.
+
+        Where no reading is that old, the first one after it; who does not know that reading must not look here.
+        """
+        posts, stats = self.events["posts"], self.events["stats"]
+        first, end = stats.offsets[posts.owner], stats.offsets[posts.owner + 1]
+        position = np.maximum(posts.codes("stats_position"), first)
+        known = position < end
+        result = np.full(len(position), np.nan)
+        result[known] = stats.numbers("followers")[position[known]]
+        return result
+
+    @cached_property
+    def engagements(self) -> FloatArray:
+        """The (posts,) likes and comments of each post, as far as measured."""
+        posts = self.events["posts"]
+        return sum_measured(posts.numbers("likes"), posts.numbers("comments"))
+
+    @cached_property
+    def engagement_rate(self) -> FloatArray:
+        """The (posts,) likes and comments per follower of each post."""
+        return divide(self.engagements, self.post_followers)
+
+    @cached_property
+    def outcomes(self) -> Events:
+        """The outcomes with what `Window.valid` asks for: from when each may be known, and until."""
+        return _settled(self.events["outcomes"])
+
+    @cached_property
     def influencer_outcomes(self) -> Events:
-        """The outcomes with the influencers as owners."""
-        return self.events["outcomes"].regrouped(self.influencer, int(self.influencer.max(initial=-1)) + 1)
+        """The same with the influencers as owners."""
+        return _settled(self.events["outcomes"].regrouped(self.influencer, int(self.influencer.max(initial=-1)) + 1))
+
+
+def _settled(outcomes: Events) -> Events:
+    # An activation that is decided and closed in one moment would otherwise know its own outcome.
+    since = np.maximum(outcomes.at, outcomes.codes("decided_at") + 1)
+    return outcomes.having(since=since, until=np.full(len(since), NEVER))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import Features, History, divide, sum_measured
+from features.events import Features, History, divide
 
 if TYPE_CHECKING:
     from features.known import Known
@@ -16,18 +16,16 @@ def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     pair, account = known.siblings
     moment = known.decided_at[pair]
-    followers = History(known.bucket.events["stats"], account, moment).as_of("followers")
+    stats = known.bucket.events["stats"]
+    followers = History(stats, account, moment).as_of(stats.numbers("followers"))
     measured = ~np.isnan(followers)
     total = np.bincount(pair[measured], followers[measured], minlength=len(known))
     accounts = np.bincount(pair[measured], minlength=len(known))
-    posts = known.posts_of(account, moment)
-    engagements = sum_measured(posts.numbers("likes"), posts.numbers("comments"))
-    season = (posts.age_days < 90) & ~np.isnan(engagements)
-    of_accounts = posts.sum(engagements, season)
+    engagements = known.bucket.engagements
+    of_accounts = known.posts_of(account, moment).recent(90).sum(engagements)
     active = ~np.isnan(of_accounts)
     reached = np.bincount(pair[active], of_accounts[active], minlength=len(known))
     has_accounts = np.where(accounts > 0, 1.0, np.nan)
-    own = known.posts.sum(known.engagements, known.posts.age_days < 90)
     return {
         "influencer_accounts": accounts * has_accounts,
         "influencer_followers_log": np.log1p(total * has_accounts),
@@ -35,5 +33,5 @@ def features(known: Known) -> Features:
         "influencer_engagements_log_90d": np.where(
             np.bincount(pair[active], minlength=len(known)) > 0, np.log1p(reached), np.nan
         ),
-        "account_engagement_share_90d": divide(own, reached),
+        "account_engagement_share_90d": divide(known.posts.recent(90).sum(engagements), reached),
     }

@@ -6,60 +6,75 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import Features, FloatArray, Window, divide
-from features.known import days_since
+from features.events import Features, FloatArray, divide
+from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
+    from features.bucket import Bucket, Measures
+    from features.events import Window
     from features.known import Known
 
 NEWEST_POSTS = 20
+_DEPTHS = (("comments", "likes"), ("shares", "likes"), ("saves", "likes"), ("clicks", "views"))
+
+
+def measures(bucket: Bucket) -> Measures:
+    """Work out the values of single posts and interactions."""
+    posts, reactions = bucket.events["posts"], bucket.events["interactions"]
+    kind = reactions.codes("kind")
+    paired = {}
+    for top, bottom in _DEPTHS:
+        over, under = posts.numbers(top), posts.numbers(bottom)
+        paired[f"{top} with {bottom}"] = np.where(np.isnan(under), np.nan, over)
+        paired[f"{bottom} with {top}"] = np.where(np.isnan(over), np.nan, under)
+    return {
+        **paired,
+        "log engagements": np.log1p(bucket.engagements),
+        "log likes": np.log1p(posts.numbers("likes")),
+        "log comments": np.log1p(posts.numbers("comments")),
+        "views per follower": divide(posts.numbers("views"), bucket.post_followers),
+        "organic": ~posts.flags("sponsored"),
+        "reaction": kind != INTERACTIONS.index("follow"),
+        "reply": kind == INTERACTIONS.index("reply"),
+        "comment": kind == INTERACTIONS.index("comment"),
+    }
 
 
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
-    posts, rate = known.posts, known.engagement_rate
-    month, season = posts.age_days < 30, posts.age_days < 90
-    newest = posts.newest_first() < NEWEST_POSTS
-    sponsored = posts.flags("sponsored")
-    likes, comments = posts.numbers("likes"), posts.numbers("comments")
-    published = posts.at.astype(np.float64)
-    gaps = posts.step(published)
-    reactions, comment = known.interactions, known.kind("comment", "reply", "mention", "reshare")
-    responder_pair, times = reactions.repeats(reactions.codes("actor"), comment)
-    reaction_count = reactions.count(comment)
-    responders = np.bincount(responder_pair, minlength=len(known)).astype(np.float64)
-    returning = np.bincount(responder_pair[times > 1], minlength=len(known))
-    squares = np.bincount(responder_pair, times**2, minlength=len(known))
+    of, bucket, rate = known.measured(measures), known.bucket, known.bucket.engagement_rate
+    posts, rated = known.posts, known.rated_posts
+    season, rated_season, newest = posts.recent(90), rated.recent(90), posts.newest(NEWEST_POSTS)
+    gap, gap_deviation = posts.gaps()
+    reactions = known.interactions
+    responders = reactions.distinct(reactions.codes("actor"), of["reaction"])
+    reaction_count = reactions.count(of["reaction"])
     return {
         "log_followers": np.log1p(known.followers),
-        "posts_90d": posts.count(season),
-        "days_since_last_post": days_since(known, posts.last(published)),
-        "posting_irregularity_180d": divide(posts.deviation(gaps), posts.mean(gaps)),
-        "engagement_rate_median_90d": posts.median(rate, season),
-        "engagement_rate_spread_90d": divide(posts.deviation(rate, season), posts.mean(rate, season)),
-        "engagement_rate_trend": divide(posts.mean(rate, month), posts.mean(rate)) - 1,
-        "engagements_log_median_90d": posts.median(np.log1p(known.engagements), season),
-        "likes_log_mean_newest": posts.mean(np.log1p(likes), newest),
-        "comments_log_mean_newest": posts.mean(np.log1p(comments), newest),
-        "comments_log_spread_newest": posts.deviation(np.log1p(comments), newest),
-        "views_per_follower_median_90d": posts.median(divide(posts.numbers("views"), known.post_followers), season),
-        "comments_per_like_90d": _ratio(posts, "comments", "likes", season),
-        "shares_per_like_90d": _ratio(posts, "shares", "likes", season),
-        "saves_per_like_90d": _ratio(posts, "saves", "likes", season),
-        "clicks_per_view_90d": _ratio(posts, "clicks", "views", season),
-        "sponsored_share_90d": posts.share(sponsored, season),
+        "posts_90d": season.count(),
+        "days_since_last_post": posts.days_since_last(),
+        "posting_irregularity_180d": divide(gap_deviation, gap),
+        "engagement_rate_median_90d": rated_season.median(rate),
+        "engagement_rate_spread_90d": divide(rated_season.deviation(rate), rated_season.mean(rate)),
+        "engagement_rate_trend": divide(rated.recent(30).mean(rate), rated.mean(rate)) - 1,
+        "engagements_log_median_90d": season.median(of["log engagements"]),
+        "likes_log_mean_newest": newest.mean(of["log likes"]),
+        "comments_log_mean_newest": newest.mean(of["log comments"]),
+        "comments_log_spread_newest": newest.deviation(of["log comments"]),
+        "views_per_follower_median_90d": rated_season.median(of["views per follower"]),
+        **{f"{top}_per_{bottom[:-1]}_90d": _ratio(season, of, top, bottom) for top, bottom in _DEPTHS},
+        "sponsored_share_90d": season.share(posts.flags("sponsored")),
         "sponsored_to_organic_180d": divide(
-            posts.mean(known.engagements, sponsored), posts.mean(known.engagements, ~sponsored)
+            posts.mean(bucket.engagements, posts.flags("sponsored")), posts.mean(bucket.engagements, of["organic"])
         ),
         "reactions_log_90d": np.log1p(reaction_count),
-        "responders_per_reaction_90d": divide(responders, reaction_count),
-        "returning_responder_share_90d": divide(returning, responders),
-        "responder_concentration_90d": divide(squares, reaction_count**2),
-        "replies_per_comment_90d": divide(reactions.count(known.kind("reply")), reactions.count(known.kind("comment"))),
+        "responders_per_reaction_90d": divide(responders.distinct, reaction_count),
+        "returning_responder_share_90d": divide(responders.returning, responders.distinct),
+        "responder_concentration_90d": divide(responders.squares, reaction_count**2),
+        "replies_per_comment_90d": divide(reactions.count(of["reply"]), reactions.count(of["comment"])),
     }
 
 
-def _ratio(posts: Window, top: str, bottom: str, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> FloatArray:
+def _ratio(posts: Window, of: Measures, top: str, bottom: str) -> FloatArray:
     """Divide two sums over the posts on which both were measured."""
-    both = keep & ~np.isnan(posts.numbers(top)) & ~np.isnan(posts.numbers(bottom))
-    return divide(posts.sum(posts.numbers(top), both), posts.sum(posts.numbers(bottom), both))
+    return divide(posts.sum(of[f"{top} with {bottom}"]), posts.sum(of[f"{bottom} with {top}"]))

@@ -8,11 +8,14 @@ in the order of time, so that one pair gives the same bits alone and among a mil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from features import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,8 @@ DAY = 86_400_000_000
 
 NEVER = np.iinfo(np.int64).max
 """A moment after every other."""
+
+_EVERYTHING = np.empty(0, np.bool_)
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
@@ -70,25 +75,48 @@ class Events:
     at: IntArray
     columns: Mapping[str, npt.NDArray[np.generic]]
 
+    def __post_init__(self) -> None:
+        # Arrow's arrays may not be written to; to the compiler that is another type, compiled anew.
+        object.__setattr__(self, "columns", {name: _owned(values) for name, values in self.columns.items()})
+        object.__setattr__(self, "at", _owned(self.at))
+
     def __getitem__(self, name: str) -> npt.NDArray[np.generic]:
         return self.columns[name]
+
+    def numbers(self, name: str) -> FloatArray:
+        """Return a column as float64."""
+        return np.asarray(self.columns[name], np.float64)
+
+    def codes(self, name: str) -> IntArray:
+        """Return a column of codes."""
+        return np.asarray(self.columns[name], np.int64)
+
+    def flags(self, name: str) -> BoolArray:
+        """Return a column of flags."""
+        return np.asarray(self.columns[name], np.bool_)
+
+    @cached_property
+    def every(self) -> IntArray:
+        """The (events,) positions of all events."""
+        return np.arange(len(self.at))
+
+    @cached_property
+    def owner(self) -> IntArray:
+        """The (events,) owner of each event."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     def position(self, owner: IntArray, moment: IntArray) -> IntArray:
         """Return, for each owner and moment, the position behind its last event at or before that moment.
 
-        A binary search inside each owner's stretch, for all rows at once; one key made of owner and time would
-        overflow 64 bits.
+        A binary search inside each owner's stretch; one key made of owner and time would overflow 64 bits.
         """
-        low, high = self.offsets[owner].copy(), self.offsets[owner + 1].copy()
-        if not len(self.at):
-            return low
-        last = len(self.at) - 1
-        while (unsettled := low < high).any():
-            middle = (low + high) >> 1
-            right = unsettled & (self.at[np.minimum(middle, last)] <= moment)
-            low = np.where(right, middle + 1, low)
-            high = np.where(unsettled & ~right, middle, high)
-        return low
+        return kernels.search(self.at, self.offsets[owner], self.offsets[owner + 1], moment)
+
+    def step(self, values: FloatArray) -> FloatArray:
+        """Return each event's value less that of the event before it of the same owner; null for the first."""
+        result = np.full(len(values), np.nan)
+        result[1:] = np.where(self.owner[1:] == self.owner[:-1], values[1:] - values[:-1], np.nan)
+        return result
 
     def having(self, **columns: npt.NDArray[np.generic]) -> Events:
         """Return the same events with further columns."""
@@ -96,7 +124,7 @@ class Events:
 
     def regrouped(self, group: IntArray, groups: int) -> Events:
         """Return the same events under other owners: owner `i` becomes `group[i]`; order is by group and time."""
-        owner = np.repeat(group, np.diff(self.offsets))
+        owner = group[self.owner]
         order = np.lexsort((self.at, owner))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=groups))]).astype(np.int64)
         return Events(offsets, self.at[order], {name: values[order] for name, values in self.columns.items()})
@@ -120,160 +148,271 @@ class History:
     decided_at: IntArray
     lag: int = 0
 
-    def as_of(self, column: str, moment: IntArray | None = None) -> FloatArray:
+    def as_of(self, values: FloatArray, moment: IntArray | None = None) -> FloatArray:
         """Return the (n,) last value at or before `moment` (default and at most decided_at); null without an event."""
-        stop = self.events.position(self.owner, self._end if moment is None else np.minimum(moment, self._end))
+        stop = self.stop if moment is None else self.events.position(self.owner, np.minimum(moment, self._end))
         found = stop > self.events.offsets[self.owner]
-        values = np.full(len(self.owner), np.nan)
-        values[found] = self.events[column][stop[found] - 1]
-        return values
+        result = np.full(len(self.owner), np.nan)
+        result[found] = values[stop[found] - 1]
+        return result
 
     def size(self, *, days: float | None = None) -> IntArray:
         """Return the (n,) number of events in the window, without looking at one of them."""
-        start, stop = self._bounds(days)
-        return stop - start
+        return self.stop - self._start(days)
 
     def window(self, *, days: float | None = None) -> Window:
         """Return the window of the last `days` before decided_at, or of everything known."""
-        start, stop = self._bounds(days)
-        size = stop - start
-        pair = np.repeat(np.arange(len(size)), size)
-        before = np.cumsum(size) - size
-        position = np.arange(len(pair)) - np.repeat(before - start, size)
-        return Window(self, pair, position)
+        return Window(
+            self.events.at, self.events.columns, self.events.every, self._start(days), self.stop, self.decided_at
+        )
+
+    @cached_property
+    def stop(self) -> IntArray:
+        """The (n,) position behind the last event that may be known."""
+        return self.events.position(self.owner, self._end)
 
     @property
     def _end(self) -> IntArray:
         return self.decided_at - self.lag
 
-    def _bounds(self, days: float | None) -> tuple[IntArray, IntArray]:
-        stop = self.events.position(self.owner, self._end)
+    def _start(self, days: float | None) -> IntArray:
         if days is None:
-            return self.events.offsets[self.owner], stop
-        start = self.events.position(self.owner, self.decided_at - int(days * DAY))
-        return np.minimum(start, stop), stop
+            return self.events.offsets[self.owner]
+        return np.minimum(self.events.position(self.owner, self.decided_at - int(days * DAY)), self.stop)
 
 
-class Window:
-    """One row per pair and event, pairs ascending, within a pair by time; the reductions of features.
+class Repeats(NamedTuple):
+    """How often codes repeat within the window of each pair: (n,) float64 each.
 
-    Values handed to a reduction have one entry per row of the window, NaN for null; results have one entry per pair.
-    Nulls are left out; a pair without a measured value gives null, but `count` gives 0.
+    Attributes
+    ----------
+    distinct, returning
+        Number of codes; number of codes that stand there more than once.
+    squares
+        Sum of the squared counts.
+    top
+        The largest count.
     """
 
-    def __init__(self, history: History, pair: IntArray, position: IntArray) -> None:
-        self.history = history
-        self.pair = pair
-        self.position = position
-        self.pairs = len(history.owner)
+    distinct: FloatArray
+    returning: FloatArray
+    squares: FloatArray
+    top: FloatArray
 
-    def __getitem__(self, column: str) -> npt.NDArray[np.generic]:
-        return self.history.events[column][self.position]
 
-    def numbers(self, column: str) -> FloatArray:
+@dataclass(frozen=True)
+class Window:
+    """For each of n pairs a stretch of events, in the order of time, and the reductions of features.
+
+    Values handed to a reduction, and flags that say what to keep, have one entry per event (not per pair); NaN is null.
+    They are made once for a bucket (`measures` of a family): what is worked out over all events of a bucket at every
+    request costs as much as the bucket is large. Results have one entry per pair. Nulls are left out; a pair without
+    a measured value gives null, but `count` gives 0.
+
+    Parameters
+    ----------
+    at : (events,) int64
+        When each event happened.
+    columns : mapping of name to (events,) array
+    row : (m,) int64
+        Positions of events.
+    start, stop : (n,) int64
+        Where in `row` each pair's stretch lies.
+    moment : (n,) int64
+        Each pair's decided_at.
+    """
+
+    at: IntArray
+    columns: Mapping[str, npt.NDArray[np.generic]]
+    row: IntArray
+    start: IntArray
+    stop: IntArray
+    moment: IntArray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def numbers(self, name: str) -> FloatArray:
         """Return a column as float64."""
-        return np.asarray(self[column], np.float64)
+        return np.asarray(self.columns[name], np.float64)
 
-    def codes(self, column: str) -> IntArray:
+    def codes(self, name: str) -> IntArray:
         """Return a column of codes."""
-        return np.asarray(self[column], np.int64)
+        return np.asarray(self.columns[name], np.int64)
 
-    def flags(self, column: str) -> BoolArray:
+    def flags(self, name: str) -> BoolArray:
         """Return a column of flags."""
-        return np.asarray(self[column], np.bool_)
+        return np.asarray(self.columns[name], np.bool_)
 
-    @property
-    def at(self) -> IntArray:
-        """When each row's event happened, microseconds."""
-        return self.history.events.at[self.position]
+    def recent(self, days: float) -> Self:
+        """Return the window of the events younger than `days`."""
+        return self._of(start=kernels.later(self.at, self.row, self.start, self.stop, self.moment - int(days * DAY)))
 
-    @property
-    def age_days(self) -> FloatArray:
-        """Days from each row's event to its pair's decided_at."""
-        return (self.history.decided_at[self.pair] - self.at) / DAY
+    def newest(self, number: int) -> Self:
+        """Return the window of the last events, at most so many."""
+        return self._of(start=np.maximum(self.start, self.stop - number))
 
-    def where(self, keep: BoolArray) -> Window:
-        """Return the window of those rows only."""
-        return Window(self.history, self.pair[keep], self.position[keep])
+    def of_pairs(self, mask: BoolArray) -> Self:
+        """Return the window in which pairs without the mask have no event."""
+        return self._of(start=np.where(mask, self.start, self.stop))
 
-    def newest_first(self) -> IntArray:
-        """Return each row's rank within its pair by time: 0 for the newest."""
-        size = np.bincount(self.pair, minlength=self.pairs)
-        return np.cumsum(size)[self.pair] - 1 - np.arange(len(self.pair))
+    def where(self, keep: BoolArray) -> Self:
+        """Return the window of the events to keep."""
+        return self._selected(*kernels.keep_flagged(self.row, self.start, self.stop, keep))
+
+    def matching(self, codes: IntArray, wanted: IntArray) -> Self:
+        """Return the window of the events whose code is the one that the pair wants, (n,) int64."""
+        return self._selected(*kernels.keep_equal(self.row, self.start, self.stop, codes, wanted))
+
+    def sharing(self, lists: str, owner: IntArray, offsets: IntArray, wanted: IntArray) -> Self:
+        """Return the window of the events that have a word in common with their pair.
+
+        Parameters
+        ----------
+        lists : str
+            A column of lists of codes.
+        owner : (n,) int64
+            Whose words each pair wants.
+        offsets : (owners + 1,) int64
+            Where each owner's words begin in `wanted`.
+        wanted : (words,) int64
+        """
+        columns = (self.codes(f"{lists}_start"), self.codes(f"{lists}_size"), self.codes(lists))
+        return self._selected(*kernels.keep_sharing(self.row, self.start, self.stop, *columns, owner, offsets, wanted))
+
+    def valid(self, since: IntArray, until: IntArray) -> Self:
+        """Return the window of the events for which since <= decided_at < until."""
+        return self._selected(*kernels.keep_between(self.row, self.start, self.stop, since, until, self.moment))
+
+    def expanded(self) -> Rows:
+        """Return a window over copies of the events, one for each pair: for values that depend on the pair."""
+        row, pair, bounds = kernels.expand(self.row, self.start, self.stop)
+        columns = _Gathered(self.columns, row)
+        return Rows(self.at[row], columns, np.arange(len(row)), bounds[:-1], bounds[1:], self.moment, pair)
 
     def count(self, keep: BoolArray | None = None) -> FloatArray:
-        """Count the rows, or those to keep; 0 where there is none."""
-        return np.bincount(self.pair if keep is None else self.pair[keep], minlength=self.pairs).astype(np.float64)
+        """Count the events, or those to keep; 0 where there is none."""
+        if keep is None:
+            return (self.stop - self.start).astype(np.float64)
+        return kernels.count(self.row, self.start, self.stop, keep, _EVERYTHING)
 
     def sum(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Add up the measured values; null where there is none."""
-        pair, measured = self._measured(values, keep)
-        total = np.bincount(pair, measured, minlength=self.pairs)
-        return np.where(np.bincount(pair, minlength=self.pairs) > 0, total, np.nan)
+        total, count = self._total(values, keep)
+        return np.where(count > 0, total, np.nan)
 
     def mean(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Average the measured values."""
-        pair, measured = self._measured(values, keep)
-        return divide(np.bincount(pair, measured, minlength=self.pairs), np.bincount(pair, minlength=self.pairs))
+        return divide(*self._total(values, keep))
+
+    def measured(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
+        """Count the measured values; 0 where there is none."""
+        return self._total(values, keep)[1]
 
     def share(self, flags: BoolArray, keep: BoolArray | None = None) -> FloatArray:
-        """Give the share of the rows whose flag is set; null without a row."""
-        return self.mean(flags.astype(np.float64), keep)
+        """Give the share of the events whose flag is set; null without an event."""
+        return divide(kernels.count(self.row, self.start, self.stop, flags, _flags(keep)), self.count(keep))
 
     def deviation(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the population standard deviation of the measured values; null for fewer than two."""
-        pair, measured = self._measured(values, keep)
-        count = np.bincount(pair, minlength=self.pairs)
-        mean = divide(np.bincount(pair, measured, minlength=self.pairs), count)
-        squares = np.bincount(pair, (measured - mean[pair]) ** 2, minlength=self.pairs)
+        total, count = self._total(values, keep)
+        squares = kernels.squares(self.row, self.start, self.stop, values, _flags(keep), divide(total, count))
         return np.where(count > 1, np.sqrt(divide(squares, count)), np.nan)
 
     def median(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the median of the measured values; the mean of the two middle ones where their number is even."""
-        pair, ordered = self._measured(values, keep)
-        ordered = ordered[np.lexsort((ordered, pair))]
-        count = np.bincount(pair, minlength=self.pairs)
-        found = count > 0
-        start = (np.cumsum(count) - count)[found]
-        low, high = ordered[start + (count[found] - 1) // 2], ordered[start + count[found] // 2]
-        result = np.full(self.pairs, np.nan)
-        # Not low + high, which overflows for the largest numbers.
-        result[found] = low + (high - low) / 2
-        return result
+        return self.quantile(values, 0.5, keep)
+
+    def quantile(self, values: FloatArray, share: float, keep: BoolArray | None = None) -> FloatArray:
+        """Give a quantile of the measured values, interpolated linearly (Hyndman and Fan 1996, type 7)."""
+        return kernels.quantile(self.row, self.start, self.stop, values, _flags(keep), share)
 
     def maximum(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the largest measured value."""
-        pair, measured = self._measured(values, keep)
-        result = np.full(self.pairs, -np.inf)
-        np.maximum.at(result, pair, measured)
-        return np.where(np.bincount(pair, minlength=self.pairs) > 0, result, np.nan)
+        return kernels.extreme(self.row, self.start, self.stop, values, _flags(keep), 1)
+
+    def minimum(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
+        """Give the smallest measured value."""
+        return kernels.extreme(self.row, self.start, self.stop, values, _flags(keep), -1)
+
+    def first(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
+        """Give the oldest measured value."""
+        return kernels.oldest(self.row, self.start, self.stop, values, _flags(keep))
 
     def last(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the newest measured value."""
-        pair, measured = self._measured(values, keep)
-        result = np.full(self.pairs, np.nan)
-        ends = np.flatnonzero(np.diff(pair, append=-1) != 0)
-        result[pair[ends]] = measured[ends]
+        return kernels.newest(self.row, self.start, self.stop, values, _flags(keep))
+
+    def days_since_last(self, keep: BoolArray | None = None) -> FloatArray:
+        """Give the days from the newest event, or the newest of those to keep, to decided_at."""
+        event = kernels.last_kept(self.row, self.start, self.stop, _flags(keep))
+        found = event >= 0
+        result = np.full(len(self), np.nan)
+        result[found] = (self.moment[found] - self.at[event[found]]) / DAY
         return result
 
-    def repeats(self, codes: IntArray, keep: BoolArray | None = None) -> tuple[IntArray, FloatArray]:
-        """Return, for each pair and distinct code, the pair and how often the code stands in its window."""
-        pair, code = (self.pair, codes) if keep is None else (self.pair[keep], codes[keep])
-        order = np.lexsort((code, pair))
-        pair, code = pair[order], code[order]
-        first = np.ones(len(pair), np.bool_)
-        first[1:] = (pair[1:] != pair[:-1]) | (code[1:] != code[:-1])
-        starts = np.flatnonzero(first)
-        return pair[starts], np.diff(starts, append=len(pair)).astype(np.float64)
+    def slope(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
+        """Give the least-squares slope of the measured values per day; null below three, or at one moment."""
+        return kernels.slope(self.at, self.row, self.start, self.stop, values, _flags(keep))
 
-    def step(self, values: FloatArray) -> FloatArray:
-        """Return each row's value less that of the row before it; null for the first row of a pair."""
-        result = np.full(len(values), np.nan)
-        result[1:] = np.where(self.pair[1:] == self.pair[:-1], values[1:] - values[:-1], np.nan)
-        return result
+    def decayed(self, values: FloatArray, half_life: float) -> FloatArray:
+        """Add up the measured values, each halved for every `half_life` days of age; null where there is none."""
+        total, count = kernels.decayed(self.at, self.row, self.start, self.stop, values, self.moment, half_life)
+        return np.where(count > 0, total, np.nan)
 
-    def _measured(self, values: FloatArray, keep: BoolArray | None) -> tuple[IntArray, FloatArray]:
-        usable = ~np.isnan(values)
-        if keep is not None:
-            usable &= keep
-        return self.pair[usable], values[usable]
+    def gaps(self) -> tuple[FloatArray, FloatArray]:
+        """Give mean and population standard deviation of the days between neighbours; null without, or below two."""
+        mean, deviation = kernels.gaps(self.at, self.row, self.start, self.stop)
+        return mean, deviation
+
+    def distinct(self, codes: IntArray, keep: BoolArray | None = None) -> Repeats:
+        """Say how often codes repeat; 0 everywhere for a pair without an event."""
+        return Repeats(*kernels.distinct(self.row, self.start, self.stop, codes, _flags(keep)))
+
+    def _total(self, values: FloatArray, keep: BoolArray | None) -> tuple[FloatArray, FloatArray]:
+        total, count = kernels.total(self.row, self.start, self.stop, values, _flags(keep))
+        return total, count
+
+    def _of(self, *, start: IntArray) -> Self:
+        return replace(self, start=start)
+
+    def _selected(self, row: IntArray, bounds: IntArray) -> Self:
+        return replace(self, row=row, start=bounds[:-1], stop=bounds[1:])
+
+
+@dataclass(frozen=True)
+class Rows(Window):
+    """A window over copies of events, one for each pair that has the event in its window.
+
+    Parameters
+    ----------
+    pair : (rows,) int64
+        The pair that each copy belongs to.
+    """
+
+    pair: IntArray
+
+    @property
+    def age_days(self) -> FloatArray:
+        """Days from each copy's event to its pair's decided_at."""
+        return (self.moment[self.pair] - self.at) / DAY
+
+
+class _Gathered(dict[str, npt.NDArray[np.generic]]):
+    """Columns of copies of events, gathered when they are asked for."""
+
+    def __init__(self, columns: Mapping[str, npt.NDArray[np.generic]], row: IntArray) -> None:
+        super().__init__()
+        self._columns, self._row = columns, row
+
+    def __missing__(self, name: str) -> npt.NDArray[np.generic]:
+        self[name] = self._columns[name][self._row]
+        return self[name]
+
+
+def _owned(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    return np.require(values, requirements=["C", "W"])
+
+
+def _flags(keep: BoolArray | None) -> BoolArray:
+    return _EVERYTHING if keep is None else keep

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from features import kernels
 from features.authenticity import suspicion
-from features.events import DAY, FloatArray, History, IntArray, Window, divide, sum_measured
+from features.events import BoolArray, FloatArray, History, IntArray, Window
 from features.prepare import POST_LAG
-from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from features.briefs import Briefs
-    from features.bucket import Bucket
+    from features.bucket import Bucket, Measures
 
 POST_DAYS = 180
 INTERACTION_DAYS = 90
@@ -45,6 +45,10 @@ class KnownAccount:
     def __len__(self) -> int:
         return len(self.account)
 
+    def measured(self, measures: Callable[[Bucket], Measures]) -> Measures:
+        """Return a family's values of single events, worked out once for the bucket."""
+        return self.bucket.measured(measures)
+
     def history(self, table: str, *, lag: int = 0) -> History:
         """Return what of one table's events of the account itself may be known."""
         return History(self.bucket.events[table], self.account, self.decided_at, lag)
@@ -55,51 +59,30 @@ class KnownAccount:
         return self.history("stats")
 
     @cached_property
+    def has_stats(self) -> BoolArray:
+        """Whether a reading of the account's public counters is known."""
+        return self.stats.stop > self.stats.events.offsets[self.account]
+
+    @cached_property
     def followers(self) -> FloatArray:
         """The account's last known number of followers."""
-        return self.stats.as_of("followers")
+        return self.stats.as_of(self.stats.events.numbers("followers"))
 
     @cached_property
     def posts(self) -> Window:
         """Posts of the last 180 days that are at least three days old, each as it was last read by decided_at."""
         return self.posts_of(self.account, self.decided_at)
 
+    @cached_property
+    def rated_posts(self) -> Window:
+        """The same posts, and none where no number of followers is known: for rates."""
+        return self.posts.of_pairs(self.has_stats)
+
     def posts_of(self, account: IntArray, decided_at: IntArray) -> Window:
         """Return the known posts of any accounts of the bucket."""
-        window = History(self.bucket.events["posts"], account, decided_at, POST_LAG).window(days=POST_DAYS)
-        moment = decided_at[window.pair]
-        return window.where((window.codes("known_at") <= moment) & (window.codes("superseded_at") > moment))
-
-    @cached_property
-    def post_followers(self) -> FloatArray:
-        """The account's followers when each post was published.
-
-        Where no reading is that old, the first one after it that is known by decided_at.
-        """
-        stats = self.bucket.events["stats"]
-        position = self.posts.codes("stats_position")
-        owner = self.posts.history.owner[self.posts.pair]
-        first = stats.offsets[owner]
-        position = np.maximum(position, first)
-        known = position < self.stats_end[self.posts.pair]
-        result = np.full(len(position), np.nan)
-        result[known] = stats["followers"][position[known]]
-        return result
-
-    @cached_property
-    def stats_end(self) -> IntArray:
-        """Position behind the last known reading of each pair's account."""
-        return self.stats.events.position(self.account, self.decided_at)
-
-    @cached_property
-    def engagements(self) -> FloatArray:
-        """Likes and comments of each post, as far as measured."""
-        return sum_measured(self.posts.numbers("likes"), self.posts.numbers("comments"))
-
-    @cached_property
-    def engagement_rate(self) -> FloatArray:
-        """Likes and comments per follower of each post."""
-        return divide(self.engagements, self.post_followers)
+        posts = self.bucket.events["posts"]
+        window = History(posts, account, decided_at, POST_LAG).window(days=POST_DAYS)
+        return window.valid(posts.codes("known_at"), posts.codes("superseded_at"))
 
     @cached_property
     def interactions(self) -> Window:
@@ -114,44 +97,32 @@ class KnownAccount:
     @cached_property
     def suspicious_share(self) -> FloatArray:
         """Share of the sampled followers whose profile looks fake."""
-        sample = self.follower_sample
-        suspicious = suspicion(
-            followers=sample.numbers("followers"),
-            following=sample.numbers("following"),
-            posts=sample.numbers("posts"),
-            has_picture=sample.numbers("has_picture"),
-        )
-        return sample.mean(suspicious)
+        return self.follower_sample.mean(self.measured(_suspicious)["suspicious"])
 
     @cached_property
     def audience(self) -> Window:
         """The slices of the newest audience report of each dimension."""
-        window = self.history("audiences").window()
-        return window.where(window.codes("superseded_at") > self.decided_at[window.pair])
+        reports = self.bucket.events["audiences"]
+        return self.history("audiences").window().valid(reports.at, reports.codes("superseded_at"))
 
     @cached_property
     def outcomes(self) -> Window:
         """The account's own activations whose outcome is settled."""
-        return _settled(self.history("outcomes").window())
+        return _settled(History(self.bucket.outcomes, self.account, self.decided_at))
 
     @cached_property
     def influencer_outcomes(self) -> Window:
         """Settled activations of all accounts of the influencer."""
-        history = History(self.bucket.influencer_outcomes, self.bucket.influencer[self.account], self.decided_at)
-        return _settled(history.window())
+        influencer = self.bucket.influencer[self.account]
+        return _settled(History(self.bucket.influencer_outcomes, influencer, self.decided_at))
 
     @cached_property
     def siblings(self) -> tuple[IntArray, IntArray]:
         """All accounts of each influencer, the account itself included: its number among the n, and the sibling."""
-        influencer = self.bucket.influencer
-        start = np.searchsorted(influencer, influencer[self.account], side="left")
-        size = np.searchsorted(influencer, influencer[self.account], side="right") - start
-        pair = np.repeat(np.arange(len(self)), size)
-        return pair, np.arange(len(pair)) - np.repeat(np.cumsum(size) - size - start, size)
-
-    def kind(self, *names: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Say of each reaction whether it is of one of these kinds."""
-        return np.isin(self.interactions["kind"], [INTERACTIONS.index(name) for name in names])
+        order, bounds = self.bucket.siblings
+        influencer = self.bucket.influencer[self.account]
+        sibling, pair, _ = kernels.expand(order, bounds[influencer], bounds[influencer + 1])
+        return pair, sibling
 
 
 @dataclass
@@ -188,11 +159,17 @@ def cost(bucket: Bucket, account: IntArray, decided_at: IntArray) -> IntArray:
     )
 
 
-def _settled(window: Window) -> Window:
-    # An activation that is decided and closed in one moment would otherwise know its own outcome.
-    return window.where(window.codes("decided_at") < window.history.decided_at[window.pair])
+def _settled(history: History) -> Window:
+    return history.window().valid(history.events.codes("since"), history.events.codes("until"))
 
 
-def days_since(known: KnownAccount, moment: FloatArray) -> FloatArray:
-    """Return the days from a moment (microseconds, NaN for null) to decided_at."""
-    return (known.decided_at - moment) / DAY
+def _suspicious(bucket: Bucket) -> Measures:
+    sample = bucket.events["followers"]
+    return {
+        "suspicious": suspicion(
+            followers=sample.numbers("followers"),
+            following=sample.numbers("following"),
+            posts=sample.numbers("posts"),
+            has_picture=sample.numbers("has_picture"),
+        )
+    }

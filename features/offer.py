@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from features.known import Known
 
 
+MINUTE = 60_000_000
+"""One minute in microseconds."""
+
+
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     briefs, campaign = known.briefs, known.campaign
-    starts = briefs.starts_at
-    year = 2 * np.pi * (starts.dt.day_of_year.to_numpy(np.float64) / 365.25)
-    hour = 2 * np.pi * (starts.dt.hour + starts.dt.minute / 60).to_numpy(np.float64) / 24
-    lead = (starts.to_numpy("datetime64[us]").astype(np.int64)[campaign] - known.decided_at) / DAY
+    day = (briefs.starts_at // DAY).view("datetime64[D]")
+    day_of_year = (day - day.astype("datetime64[Y]")).astype(np.float64) + 1
+    year = 2 * np.pi * (day_of_year / 365.25)
+    hour = 2 * np.pi * (briefs.starts_at % DAY // MINUTE / 60) / 24
+    lead = (briefs.starts_at[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
     created = known.bucket.created_at[known.account]
     return {
@@ -55,9 +60,8 @@ def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
 
 def categories(known: Known) -> dict[str, npt.NDArray[np.object_]]:
     """Return the texts that a model may take as categories: goal, platform and vertical."""
-    platform = known.bucket.accounts["platform"].to_numpy(object)
     return {
         "goal": np.array(known.briefs.goal, object)[known.campaign],
-        "platform": platform[known.account],
+        "platform": known.bucket.platform[known.account],
         "vertical": np.array(known.briefs.vertical, object)[known.campaign],
     }

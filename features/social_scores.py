@@ -19,7 +19,7 @@ from features.known import KnownAccount
 from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
-    from features.bucket import Bucket
+    from features.bucket import Bucket, Measures
     from features.store import EventStore
 
 PERIOD = 30 * DAY
@@ -204,25 +204,31 @@ def _publish(store: EventStore, moment: int) -> FloatArray:
     return _scores(inputs, edges, has_reactions="interactions" not in store.missing)
 
 
+def _measures(bucket: Bucket) -> Measures:
+    reactions, accounts = bucket.events["interactions"], bucket.accounts["actor"].to_numpy()
+    kind, followers = reactions.codes("kind"), reactions.numbers("actor_followers")
+    earning = np.isin(kind, _kinds("reply", "reshare", "mention"))
+    return {
+        "reshare": kind == INTERACTIONS.index("reshare"),
+        "mention": kind == INTERACTIONS.index("mention"),
+        "log actor followers": np.log1p(followers),
+        "points": np.where(earning, np.where(followers > 10_000, 50.0, 10.0), np.nan),
+        "endorsement": np.isin(kind, _kinds("comment", "mention", "reshare")),
+        "actor": accounts.view(np.int64),
+    }
+
+
 def _inputs(bucket: Bucket, moment: int) -> tuple[pd.DataFrame, IntArray]:
     """Return what the scores are made of, per account of a bucket, and its endorsements as (actor, account, day)."""
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), moment))
-    posts, reactions = known.posts, known.interactions
-    season = posts.age_days < 90
+    of, posts, reactions = known.measured(_measures), known.posts, known.interactions
+    season = posts.recent(90)
     given = History(bucket.events["given"], account, known.decided_at).size()
-    points = np.where(reactions.numbers("actor_followers") > 10_000, 50.0, 10.0)
-    endorsements = known.history("interactions").window(days=ENDORSEMENT_DAYS)
-    endorsements = endorsements.where(np.isin(endorsements["kind"], _kinds("comment", "mention", "reshare")))
-    actor = bucket.accounts["actor"].to_numpy().view(np.int64)
+    endorsements = known.history("interactions").window(days=ENDORSEMENT_DAYS).where(of["endorsement"]).expanded()
+    actor = of["actor"]
     edges = np.stack([endorsements.codes("actor"), actor[endorsements.pair], endorsements.at // DAY], axis=1)
-    alive = (
-        (known.stats_end > known.stats.events.offsets[account])
-        | (posts.count() > 0)
-        | (known.history("interactions").size() > 0)
-        | (given > 0)
-    )
-    shares = posts.sum(posts.numbers("shares"), season)
+    alive = known.has_stats | (posts.count() > 0) | (known.history("interactions").size() > 0) | (given > 0)
     inputs = pd.DataFrame(
         {
             "row": bucket.accounts["row"],
@@ -230,13 +236,13 @@ def _inputs(bucket: Bucket, moment: int) -> tuple[pd.DataFrame, IntArray]:
             "community": bucket.accounts["platform"] + " " + bucket.accounts["language"].fillna(""),
             "alive": alive,
             "followers": known.followers * (1 - np.nan_to_num(known.suspicious_share)),
-            "shares": shares,
-            "reshares": reactions.count(known.kind("reshare")),
-            "mentions": reactions.count(known.kind("mention")),
-            "network": reactions.mean(np.log1p(reactions.numbers("actor_followers"))),
-            "points": np.nan_to_num(reactions.sum(points, known.kind("reply", "reshare", "mention"))),
+            "shares": season.sum(posts.numbers("shares")),
+            "reshares": reactions.count(of["reshare"]),
+            "mentions": reactions.count(of["mention"]),
+            "network": reactions.mean(of["log actor followers"]),
+            "points": np.nan_to_num(reactions.sum(of["points"])),
             "given": 10.0 * given,
-            "posts": posts.count(season),
+            "posts": season.count(),
         }
     )
     return inputs, edges

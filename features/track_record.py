@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import Features, FloatArray, Window, divide
-from features.known import days_since
-from features.tables import GOALS
+from features.events import Features, FloatArray, divide
 
 if TYPE_CHECKING:
+    from features.bucket import Bucket, Measures
+    from features.events import Events, Window
     from features.known import Known
 
 PRIOR_ACTIVATIONS = 3.0
@@ -21,49 +21,53 @@ PRIOR_NO_SHOWS = 0.20
 NEWEST_OUTCOMES = 20
 
 
-def features(known: Known) -> Features:
-    """Compute the family; each feature is described in the catalogue."""
-    own = known.outcomes
-    actions, posted = own.numbers("actions"), own.flags("posted")
-    goals = np.array([GOALS.index(goal) for goal in known.briefs.goal], np.int64)
-    same_goal = own.codes("goal") == goals[known.campaign][own.pair]
-    same_vertical = own.codes("vertical") == known.briefs.vertical_code[known.campaign][own.pair]
-    surprise = np.where(posted, np.log1p(actions) - own.numbers("expected_log"), np.nan)
-    influencer = known.influencer_outcomes
-    influencer_surprise = np.where(
-        influencer.flags("posted"),
-        np.log1p(influencer.numbers("actions")) - influencer.numbers("expected_log"),
-        np.nan,
-    )
-    logs = np.log1p(actions)
-    newest = own.where(same_goal)
-    recent = newest.newest_first() < NEWEST_OUTCOMES
-    worth = own.numbers("actions") * own.numbers("value_per_action") - own.numbers("fee")
-    count = own.count()
+def measures(bucket: Bucket) -> Measures:
+    """Work out the values of single outcomes."""
+    outcomes = bucket.outcomes
+    worth = outcomes.numbers("actions") * outcomes.numbers("value_per_action") - outcomes.numbers("fee")
     return {
-        "past_activations": count,
-        "past_activations_same_goal": own.count(same_goal),
-        "past_actions_mean": own.mean(actions, same_goal),
-        "past_actions_log_mean_newest": newest.mean(logs[same_goal], recent),
-        "past_actions_log_spread_newest": newest.deviation(logs[same_goal], recent),
-        "past_actions_log_last": newest.last(logs[same_goal]),
-        "past_performance": _shrunk(own, surprise),
-        "past_performance_same_goal": _shrunk(own, surprise, same_goal),
-        "past_performance_same_vertical": _shrunk(own, surprise, same_vertical),
-        "past_performance_weight": count / (count + PRIOR_ACTIVATIONS),
-        "influencer_past_performance": _shrunk(influencer, influencer_surprise),
-        "past_no_show_share": divide(
-            own.count(~posted) + PRIOR_NO_SHOWS * PRIOR_ACTIVATIONS,
-            np.where(count > 0, count + PRIOR_ACTIVATIONS, np.nan),
-        ),
-        "past_break_even_share": own.mean(np.where(np.isnan(worth), np.nan, (worth >= 0).astype(np.float64))),
-        "days_since_last_outcome": days_since(known, own.last(own.at.astype(np.float64))),
+        "log actions": np.log1p(outcomes.numbers("actions")),
+        "surprise": _surprise(outcomes),
+        "influencer surprise": _surprise(bucket.influencer_outcomes),
+        "never posted": ~outcomes.flags("posted"),
+        "paid off": np.where(np.isnan(worth), np.nan, worth >= 0),
     }
 
 
-def _shrunk(
-    outcomes: Window, surprise: FloatArray, keep: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-) -> FloatArray:
+def features(known: Known) -> Features:
+    """Compute the family; each feature is described in the catalogue."""
+    of, own, briefs = known.measured(measures), known.outcomes, known.briefs
+    same_goal = own.matching(own.codes("goal"), briefs.goal_code[known.campaign])
+    same_vertical = own.matching(own.codes("vertical"), briefs.vertical_code[known.campaign])
+    newest = same_goal.newest(NEWEST_OUTCOMES)
+    count = own.count()
+    return {
+        "past_activations": count,
+        "past_activations_same_goal": same_goal.count(),
+        "past_actions_mean": same_goal.mean(own.numbers("actions")),
+        "past_actions_log_mean_newest": newest.mean(of["log actions"]),
+        "past_actions_log_spread_newest": newest.deviation(of["log actions"]),
+        "past_actions_log_last": same_goal.last(of["log actions"]),
+        "past_performance": _shrunk(own, of["surprise"]),
+        "past_performance_same_goal": _shrunk(same_goal, of["surprise"]),
+        "past_performance_same_vertical": _shrunk(same_vertical, of["surprise"]),
+        "past_performance_weight": count / (count + PRIOR_ACTIVATIONS),
+        "influencer_past_performance": _shrunk(known.influencer_outcomes, of["influencer surprise"]),
+        "past_no_show_share": divide(
+            own.count(of["never posted"]) + PRIOR_NO_SHOWS * PRIOR_ACTIVATIONS,
+            np.where(count > 0, count + PRIOR_ACTIVATIONS, np.nan),
+        ),
+        "past_break_even_share": own.mean(of["paid off"]),
+        "days_since_last_outcome": own.days_since_last(),
+    }
+
+
+def _surprise(outcomes: Events) -> FloatArray:
+    """Return by how much the log actions of posted activations surpass what was usual for the goal."""
+    surprise = np.log1p(outcomes.numbers("actions")) - outcomes.numbers("expected_log")
+    return np.where(outcomes.flags("posted"), surprise, np.nan)
+
+
+def _shrunk(outcomes: Window, surprise: FloatArray) -> FloatArray:
     """Average against expectation, shrunk towards 0 as an average account; null without a posted outcome."""
-    usable = ~np.isnan(surprise) if keep is None else keep & ~np.isnan(surprise)
-    return divide(outcomes.sum(surprise, usable), outcomes.count(usable) + PRIOR_ACTIVATIONS)
+    return divide(outcomes.sum(surprise), outcomes.measured(surprise) + PRIOR_ACTIVATIONS)

@@ -67,30 +67,92 @@ def slowly(
     ]
 
 
+def inside(window: Window) -> list[list[Event]]:
+    """Return what each pair finds in its window."""
+    rows = window.expanded()
+    found = zip(rows.at, rows.numbers("value"), rows.codes("code"), strict=True)
+    events = [Event(int(at), float(value), int(code)) for at, value, code in found]
+    return [
+        [event for event, pair in zip(events, rows.pair, strict=True) if pair == number]
+        for number in range(len(window))
+    ]
+
+
+def same(found: list[list[Event]], expected: list[list[Event]]) -> None:
+    # Written out, because null is not equal to itself.
+    assert repr(found) == repr(expected)
+
+
 @many
 @given(happenings, askings, st.sampled_from([None, 0.5, 1, 2.5, 100]), st.integers(0, 3))
 def test_a_window_holds_what_lies_between_its_days_and_its_lag(
     rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], days: float | None, lag: int
 ) -> None:
     history = history_of(rows, pairs, lag)
-    window = history.window(days=days)
     expected = slowly(rows, pairs, days=days, lag=lag)
+    same(inside(history.window(days=days)), expected)
     assert list(history.size(days=days)) == [len(mine) for mine in expected]
-    assert list(window.count()) == [len(mine) for mine in expected]
-    assert list(window.pair) == [pair for pair, mine in enumerate(expected) for _ in mine]
-    assert list(window.at) == [event.at for mine in expected for event in mine]
-    np.testing.assert_array_equal(window.numbers("value"), [event.value for mine in expected for event in mine])
-    np.testing.assert_array_equal(window.codes("code"), [event.code for mine in expected for event in mine])
-    ages = [(pairs[pair][1] * HALF_DAY - event.at) / DAY for pair, mine in enumerate(expected) for event in mine]
-    assert list(window.age_days) == ages
-    assert list(window.newest_first()) == [rank for mine in expected for rank in range(len(mine))[::-1]]
+    assert list(history.window(days=days).count()) == [len(mine) for mine in expected]
+
+
+@many
+@given(happenings, askings, st.sampled_from([0.5, 1, 2.5]))
+def test_windows_are_narrowed(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], days: float
+) -> None:
+    window, expected = history_of(rows, pairs).window(), slowly(rows, pairs)
+    code, moment = window.codes("code"), [at * HALF_DAY for _, at in pairs]
+    wanted = np.arange(len(pairs)) % 3
+    since, until = window.at + HALF_DAY, window.at + 4 * HALF_DAY
+    for chosen in (window, window.where(code < 2)):
+        known = expected if chosen is window else [[event for event in mine if event.code < 2] for mine in expected]
+        same(inside(chosen), known)
+        recent = [
+            [event for event in mine if event.at > at - days * DAY] for mine, at in zip(known, moment, strict=True)
+        ]
+        same(inside(chosen.recent(days)), recent)
+        same(inside(chosen.newest(2)), [mine[-2:] for mine in known])
+        same(inside(chosen.of_pairs(wanted == 1)), [mine if pair % 3 == 1 else [] for pair, mine in enumerate(known)])
+        matching = [[event for event in mine if event.code == pair % 3] for pair, mine in enumerate(known)]
+        same(inside(chosen.matching(code, wanted)), matching)
+        valid = [
+            [event for event in mine if event.at + HALF_DAY <= at < event.at + 4 * HALF_DAY]
+            for mine, at in zip(known, moment, strict=True)
+        ]
+        same(inside(chosen.valid(since, until)), valid)
+
+
+@many
+@given(askings, st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=8))
+def test_events_that_share_a_word(pairs: list[tuple[int, int]], lists: list[list[int]]) -> None:
+    events = events_of([(place % OWNERS, 0, float(place), 0) for place in range(len(lists))])
+    mine = [lists[int(value)] for value in events.numbers("value")]
+    size = np.array([len(words) for words in mine])
+    events = events.having(
+        word=np.array([word for words in mine for word in words], np.int64),
+        word_start=np.cumsum(size) - size,
+        word_size=size,
+    )
+    wanted = [[2], [], [1, 3]]
+    wants = np.arange(len(pairs)) % 3
+    owner = np.array([owner for owner, _ in pairs], np.int64)
+    window = History(events, owner, np.zeros(len(pairs), np.int64)).window()
+    sharing = window.sharing("word", wants, np.array([0, 1, 1, 3]), np.array([2, 1, 3]))
+    expected = [
+        sum(bool(set(words) & set(wanted[pair % 3])) for words in lists[owner::OWNERS])
+        for pair, (owner, _) in enumerate(pairs)
+    ]
+    assert list(sharing.count()) == expected
 
 
 REDUCTIONS: dict[str, tuple[Callable[..., np.ndarray], Callable[[np.ndarray], float], int]] = {
     "sum": (Window.sum, np.sum, 1),
     "mean": (Window.mean, np.mean, 1),
     "median": (Window.median, np.median, 1),
+    "quantile": (lambda window, values, keep: window.quantile(values, 0.3, keep), lambda v: np.quantile(v, 0.3), 1),
     "maximum": (Window.maximum, np.max, 1),
+    "minimum": (Window.minimum, np.min, 1),
+    "first": (Window.first, lambda values: values[0], 1),
     "last": (Window.last, lambda values: values[-1], 1),
     "deviation": (Window.deviation, np.std, 2),
 }
@@ -112,30 +174,60 @@ def test_reductions_leave_nulls_out(
     ]
     expected = [slow(values) if len(values) >= fewest else np.nan for values in measured]
     np.testing.assert_allclose(reduce(window, window.numbers("value"), keep), expected, rtol=1e-9, atol=1e-6)
+    assert list(window.measured(window.numbers("value"), keep)) == [len(values) for values in measured]
 
 
 @many
 @given(happenings, askings)
-def test_counts_shares_repeats_and_steps(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]) -> None:
-    window = history_of(rows, pairs).window()
-    expected = slowly(rows, pairs)
+def test_counts_shares_and_repeats(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]) -> None:
+    window, expected = history_of(rows, pairs).window(), slowly(rows, pairs)
     is_one, is_positive = window.codes("code") == 1, window.numbers("value") > 0
     ones = [[event for event in mine if event.code == 1] for mine in expected]
     assert list(window.count(is_one)) == [len(mine) for mine in ones]
     shares = [np.mean([event.value > 0 for event in mine]) if mine else np.nan for mine in ones]
     np.testing.assert_allclose(window.share(is_positive, is_one), shares, rtol=1e-12)
-    pair, times = window.repeats(window.codes("code"))
-    codes = [[event.code for event in mine] for mine in expected]
-    distinct = [(number, mine.count(code)) for number, mine in enumerate(codes) for code in sorted(set(mine))]
-    assert list(zip(pair, times, strict=True)) == distinct
-    steps = [
-        mine[place].value - mine[place - 1].value if place else np.nan
-        for mine in expected
-        for place in range(len(mine))
+    times = [np.unique([event.code for event in mine], return_counts=True)[1] for mine in expected]
+    repeats = window.distinct(window.codes("code"))
+    assert list(repeats.distinct) == [len(counts) for counts in times]
+    assert list(repeats.returning) == [sum(counts > 1) for counts in times]
+    assert list(repeats.squares) == [sum(counts**2) for counts in times]
+    assert list(repeats.top) == [max(counts, default=0) for counts in times]
+    since = [(at * HALF_DAY - mine[-1].at) / DAY if mine else np.nan for mine, (_, at) in zip(ones, pairs, strict=True)]
+    np.testing.assert_array_equal(window.days_since_last(is_one), since)
+
+
+@many
+@given(happenings, askings)
+def test_reductions_over_time(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]) -> None:
+    window, expected = history_of(rows, pairs).window(), slowly(rows, pairs)
+    days = [np.array([event.at / DAY for event in mine]) for mine in expected]
+    mean, deviation = window.gaps()
+    means = [np.diff(mine).mean() if len(mine) > 1 else np.nan for mine in days]
+    np.testing.assert_allclose(mean, means, rtol=1e-9, atol=1e-9)
+    deviations = [np.diff(mine).std() if len(mine) > 2 else np.nan for mine in days]
+    np.testing.assert_allclose(deviation, deviations, rtol=1e-6, atol=1e-9)
+    half = [
+        [event.value * 0.5 ** ((at * HALF_DAY - event.at) / DAY / 3) for event in mine if not np.isnan(event.value)]
+        for mine, (_, at) in zip(expected, pairs, strict=True)
     ]
-    np.testing.assert_array_equal(window.step(window.numbers("value")), steps)
-    kept = window.where(is_one)
-    np.testing.assert_array_equal(kept.numbers("value"), [event.value for mine in ones for event in mine])
+    decayed = [sum(mine) if mine else np.nan for mine in half]
+    np.testing.assert_allclose(window.decayed(window.numbers("value"), 3), decayed, rtol=1e-9, atol=1e-6)
+    slopes = []
+    for mine in expected:
+        measured = [(event.at / DAY, event.value) for event in mine if not np.isnan(event.value)]
+        has_slope = len(measured) > 2 and len({day for day, _ in measured}) > 1
+        slopes.append(np.polyfit(*np.array(measured).T, 1)[0] if has_slope else np.nan)
+    np.testing.assert_allclose(window.slope(window.numbers("value")), slopes, rtol=1e-6, atol=1e-4)
+
+
+@many
+@given(happenings)
+def test_a_step_is_taken_from_the_event_before(rows: list[tuple[int, int, float, int]]) -> None:
+    events = events_of(rows)
+    values = events.numbers("value")
+    by_owner = [values[start:stop] for start, stop in zip(events.offsets, events.offsets[1:], strict=False)]
+    steps = [np.diff(mine, prepend=np.nan) for mine in by_owner]
+    np.testing.assert_array_equal(events.step(values), np.concatenate(steps))
 
 
 @many
@@ -145,9 +237,11 @@ def test_as_of_gives_the_last_known_value(
 ) -> None:
     history = history_of(rows, pairs, lag)
     known = slowly(rows, pairs, lag=lag)
-    np.testing.assert_array_equal(history.as_of("value"), [mine[-1].value if mine else np.nan for mine in known])
+    np.testing.assert_array_equal(
+        history.as_of(history.events.numbers("value")), [mine[-1].value if mine else np.nan for mine in known]
+    )
     until = [[event for event in mine if event.at <= moment * HALF_DAY] for mine in known]
-    then = history.as_of("value", np.full(len(pairs), moment * HALF_DAY))
+    then = history.as_of(history.events.numbers("value"), np.full(len(pairs), moment * HALF_DAY))
     np.testing.assert_array_equal(then, [mine[-1].value if mine else np.nan for mine in until])
 
 
@@ -165,8 +259,7 @@ def test_regrouped_events_are_those_of_all_owners_of_the_group(
         [(group[who], at, value, code) for who, at, value, code in by_owner],
         list(zip(owner, (at for _, at in pairs), strict=True)),
     )
-    assert list(window.at) == [event.at for mine in expected for event in mine]
-    np.testing.assert_array_equal(window.numbers("value"), [event.value for mine in expected for event in mine])
+    same(inside(window), expected)
 
 
 def test_reductions_hold_at_the_ends_of_the_number_line() -> None:
@@ -176,7 +269,7 @@ def test_reductions_hold_at_the_ends_of_the_number_line() -> None:
     far = np.iinfo(np.int64)
     events = Events(np.array([0, 2]), np.array([far.min, far.max]), {"value": np.array([1.0, 2.0])})
     history = History(events, np.array([0, 0]), np.array([0, far.max]))
-    np.testing.assert_array_equal(history.as_of("value"), [1, 2])
+    np.testing.assert_array_equal(history.as_of(history.events.numbers("value")), [1, 2])
 
 
 def test_divide_is_null_where_it_would_be_infinite_or_unknown() -> None:

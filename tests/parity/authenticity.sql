@@ -1,8 +1,8 @@
 WITH half_year AS (
-    SELECT account_id, d, ln(nullif(followers, 0)) - ln(nullif(lag(followers) OVER known, 0)) AS step
-    FROM asked JOIN account_stats USING (account_id)
+    SELECT account_id, d, ln(nullif(followers, 0)) - ln(nullif(before, 0)) AS step
+    FROM asked JOIN (SELECT *, lag(followers) OVER (PARTITION BY account_id ORDER BY observed_at) AS before
+                     FROM account_stats) USING (account_id)
     WHERE observed_at <= d AND observed_at > d - INTERVAL 180 DAY
-    WINDOW known AS (PARTITION BY account_id, d ORDER BY observed_at)
 ), jumps AS (
     SELECT account_id, d, max(step) - median(step) AS follower_jump_180d FROM half_year GROUP BY ALL
 ), month_ago AS (

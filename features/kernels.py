@@ -1,0 +1,423 @@
+"""Compiled reductions over stretches of events: per pair one pass, in the order of time.
+
+Every function takes `row` (positions of events), and `start` and `stop` (where in `row` each pair's stretch lies).
+`values` and `keep` have one entry per event; an empty `keep` keeps everything. Sums run in the order of the stretch, so
+that a pair's bits depend on nothing but its own events. The functions release Python's lock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MICROSECONDS = 86_400_000_000.0
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function with numba, kept for the next process where there is a place to write to."""
+    try:
+        return numba.njit(function, nogil=True, cache=True)
+    except RuntimeError:
+        # Neither the package's folder nor the home folder can be written to: compiled anew in every process.
+        return numba.njit(function, nogil=True)
+
+
+@compiled
+def _span(start, stop):
+    result = 0
+    for i in range(len(start)):
+        result += stop[i] - start[i]
+    return result
+
+
+@compiled
+def search(at, low, high, moment):
+    """Return for each entry the position in at[low:high] behind the last one that is not after its moment."""
+    result = np.empty(len(low), np.int64)
+    for i in range(len(low)):
+        left, right = low[i], high[i]
+        while left < right:
+            middle = (left + right) >> 1
+            if at[middle] <= moment[i]:
+                left = middle + 1
+            else:
+                right = middle
+        result[i] = left
+    return result
+
+
+@compiled
+def later(at, row, start, stop, moment):
+    """Return for each pair the first place in its stretch whose event is after the moment."""
+    result = np.empty(len(start), np.int64)
+    for i in range(len(start)):
+        left, right = start[i], stop[i]
+        while left < right:
+            middle = (left + right) >> 1
+            if at[row[middle]] <= moment[i]:
+                left = middle + 1
+            else:
+                right = middle
+        result[i] = left
+    return result
+
+
+@compiled
+def expand(row, start, stop):
+    """Return the rows of all stretches behind each other, the pair of each, and where each pair's begin and end."""
+    bounds = np.zeros(len(start) + 1, np.int64)
+    for i in range(len(start)):
+        bounds[i + 1] = bounds[i] + stop[i] - start[i]
+    rows, pair = np.empty(bounds[-1], np.int64), np.empty(bounds[-1], np.int64)
+    for i in range(len(start)):
+        shift = bounds[i] - start[i]
+        for k in range(start[i], stop[i]):
+            rows[k + shift] = row[k]
+            pair[k + shift] = i
+    return rows, pair, bounds
+
+
+@compiled
+def keep_flagged(row, start, stop, keep):
+    """Return the rows whose event is kept, and the bounds of each pair's."""
+    bounds = np.zeros(len(start) + 1, np.int64)
+    for i in range(len(start)):
+        found = 0
+        for k in range(start[i], stop[i]):
+            found += keep[row[k]]
+        bounds[i + 1] = bounds[i] + found
+    rows = np.empty(bounds[-1], np.int64)
+    place = 0
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            if keep[row[k]]:
+                rows[place] = row[k]
+                place += 1
+    return rows, bounds
+
+
+@compiled
+def keep_equal(row, start, stop, codes, wanted):
+    """Return the rows whose event has the code that the pair wants, and the bounds of each pair's."""
+    bounds = np.zeros(len(start) + 1, np.int64)
+    for i in range(len(start)):
+        found = 0
+        for k in range(start[i], stop[i]):
+            found += codes[row[k]] == wanted[i]
+        bounds[i + 1] = bounds[i] + found
+    rows = np.empty(bounds[-1], np.int64)
+    place = 0
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            if codes[row[k]] == wanted[i]:
+                rows[place] = row[k]
+                place += 1
+    return rows, bounds
+
+
+@compiled
+def keep_sharing(row, start, stop, list_start, list_size, words, owner, offsets, wanted):
+    """Return the rows whose event has a word in its list that is in the list of the pair's owner, and their bounds.
+
+    An event's list is words[list_start:list_start + list_size], an owner's wanted[offsets[owner]:offsets[owner + 1]].
+    """
+    shares = np.zeros(_span(start, stop), np.bool_)
+    bounds = np.zeros(len(start) + 1, np.int64)
+    place = 0
+    for i in range(len(start)):
+        found = 0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            for word in words[list_start[event] : list_start[event] + list_size[event]]:
+                for other in wanted[offsets[owner[i]] : offsets[owner[i] + 1]]:
+                    if word == other:
+                        shares[place] = True
+            found += shares[place]
+            place += 1
+        bounds[i + 1] = bounds[i] + found
+    rows = np.empty(bounds[-1], np.int64)
+    place, filled = 0, 0
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            if shares[place]:
+                rows[filled] = row[k]
+                filled += 1
+            place += 1
+    return rows, bounds
+
+
+@compiled
+def keep_between(row, start, stop, since, until, moment):
+    """Return the rows of which the pair's moment lies in since <= moment < until, and the bounds of each pair's."""
+    bounds = np.zeros(len(start) + 1, np.int64)
+    for i in range(len(start)):
+        found = 0
+        for k in range(start[i], stop[i]):
+            found += since[row[k]] <= moment[i] < until[row[k]]
+        bounds[i + 1] = bounds[i] + found
+    rows = np.empty(bounds[-1], np.int64)
+    place = 0
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            if since[row[k]] <= moment[i] < until[row[k]]:
+                rows[place] = row[k]
+                place += 1
+    return rows, bounds
+
+
+@compiled
+def count(row, start, stop, flags, keep):
+    """Count the events that are flagged and kept."""
+    result = np.empty(len(start))
+    for i in range(len(start)):
+        found = 0
+        for k in range(start[i], stop[i]):
+            found += flags[row[k]] and (len(keep) == 0 or keep[row[k]])
+        result[i] = found
+    return result
+
+
+@compiled
+def last_kept(row, start, stop, keep):
+    """Return the newest event that is kept; -1 where there is none."""
+    result = np.full(len(start), -1, np.int64)
+    for i in range(len(start)):
+        for k in range(stop[i] - 1, start[i] - 1, -1):
+            if len(keep) == 0 or keep[row[k]]:
+                result[i] = row[k]
+                break
+    return result
+
+
+@compiled
+def total(row, start, stop, values, keep):
+    """Return the sum of the measured values, and their number."""
+    sums, counts = np.zeros(len(start)), np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if len(keep) and not keep[event]:
+                continue
+            value = values[event]
+            if not np.isnan(value):
+                sums[i] += value
+                counts[i] += 1
+    return sums, counts
+
+
+@compiled
+def squares(row, start, stop, values, keep, mean):
+    """Return the sum of the squared distances from each pair's mean."""
+    sums = np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if len(keep) and not keep[event]:
+                continue
+            value = values[event]
+            if not np.isnan(value):
+                sums[i] += (value - mean[i]) ** 2
+    return sums
+
+
+@compiled
+def decayed(at, row, start, stop, values, moment, half_life):
+    """Return the sum of the measured values, each halved for every `half_life` days of age, and their number."""
+    sums, counts = np.zeros(len(start)), np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            value = values[row[k]]
+            if not np.isnan(value):
+                age = (moment[i] - at[row[k]]) / MICROSECONDS
+                sums[i] += value * 2.0 ** (-age / half_life)
+                counts[i] += 1
+    return sums, counts
+
+
+@compiled
+def quantile(row, start, stop, values, keep, share):
+    """Return the quantile of the measured values, interpolated linearly (Hyndman and Fan 1996, type 7)."""
+    result = np.full(len(start), np.nan)
+    longest = 0
+    for i in range(len(start)):
+        longest = max(longest, stop[i] - start[i])
+    buffer = np.empty(longest)
+    for i in range(len(start)):
+        size = 0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if len(keep) and not keep[event]:
+                continue
+            if not np.isnan(values[event]):
+                buffer[size] = values[event]
+                size += 1
+        if size:
+            ordered = buffer[:size]
+            ordered.sort()
+            place = (size - 1) * share
+            low = int(place)
+            high = min(low + 1, size - 1)
+            # Not a weighted sum of both, which overflows for the largest numbers.
+            result[i] = ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return result
+
+
+@compiled
+def extreme(row, start, stop, values, keep, sign):
+    """Return the largest measured value, or for sign -1 the smallest."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if len(keep) and not keep[event]:
+                continue
+            value = values[event]
+            if not np.isnan(value) and not sign * result[i] >= sign * value:
+                result[i] = value
+    return result
+
+
+@compiled
+def newest(row, start, stop, values, keep):
+    """Return the last measured value."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        for k in range(stop[i] - 1, start[i] - 1, -1):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                result[i] = values[event]
+                break
+    return result
+
+
+@compiled
+def oldest(row, start, stop, values, keep):
+    """Return the first measured value."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                result[i] = values[event]
+                break
+    return result
+
+
+@compiled
+def slope(at, row, start, stop, values, keep):
+    """Return the least-squares slope of the measured values per day; null below three, or at one moment."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        size, days, level = 0, 0.0, 0.0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                size += 1
+                days += (at[event] - at[row[start[i]]]) / MICROSECONDS
+                level += values[event]
+        if size < 3:
+            continue
+        days, level = days / size, level / size
+        along, across = 0.0, 0.0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                distance = (at[event] - at[row[start[i]]]) / MICROSECONDS - days
+                along += distance * distance
+                across += distance * (values[event] - level)
+        # Moments that are one but for rounding have no slope.
+        if along > 1e-9:
+            result[i] = across / along
+    return result
+
+
+@compiled
+def gaps(at, row, start, stop):
+    """Return the mean and the population standard deviation of the days between neighbouring events."""
+    means, deviations = np.full(len(start), np.nan), np.full(len(start), np.nan)
+    for i in range(len(start)):
+        size = stop[i] - start[i] - 1
+        if size < 1:
+            continue
+        means[i] = (at[row[stop[i] - 1]] - at[row[start[i]]]) / MICROSECONDS / size
+        if size < 2:
+            continue
+        spread = 0.0
+        for k in range(start[i] + 1, stop[i]):
+            spread += ((at[row[k]] - at[row[k - 1]]) / MICROSECONDS - means[i]) ** 2
+        deviations[i] = np.sqrt(spread / size)
+    return means, deviations
+
+
+@compiled
+def distinct(row, start, stop, codes, keep):
+    """Return, of the codes in each stretch: how many, how many more than once, sum of squared counts, largest count."""
+    number, again = np.zeros(len(start)), np.zeros(len(start))
+    squared, top = np.zeros(len(start)), np.zeros(len(start))
+    longest = 0
+    for i in range(len(start)):
+        longest = max(longest, stop[i] - start[i])
+    buffer = np.empty(longest, np.int64)
+    for i in range(len(start)):
+        size = 0
+        for k in range(start[i], stop[i]):
+            if len(keep) == 0 or keep[row[k]]:
+                buffer[size] = codes[row[k]]
+                size += 1
+        ordered = buffer[:size]
+        ordered.sort()
+        run = 0
+        for k in range(size):
+            run += 1
+            if k + 1 == size or ordered[k + 1] != ordered[k]:
+                number[i] += 1
+                again[i] += run > 1
+                squared[i] += float(run) * run
+                top[i] = max(top[i], run)
+                run = 0
+    return number, again, squared, top
+
+
+@compiled
+def look_up(codes, owner, offsets, keys, values):
+    """Return for each code the value that stands beside it among its owner's keys; null where it is not there."""
+    result = np.full(len(codes), np.nan)
+    for i in range(len(codes)):
+        for j in range(offsets[owner[i]], offsets[owner[i] + 1]):
+            if keys[j] == codes[i]:
+                result[i] = values[j]
+                break
+    return result
+
+
+@compiled
+def audience_overlap(row, start, stop, dimension, slices, share, campaign, offsets, wanted_slice, wanted_share):
+    """Return per dimension and pair: overlap, the divergence of slices that both have, reported and matched shares."""
+    shape = (6, len(start))
+    overlap, divergence, matched = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    reported = np.full(shape, np.nan)
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            d, mine = dimension[event], share[event]
+            if d < 0 or np.isnan(mine):
+                continue
+            reported[d, i] = mine if np.isnan(reported[d, i]) else reported[d, i] + mine
+            for j in range(offsets[campaign[i]], offsets[campaign[i] + 1]):
+                if wanted_slice[j] == slices[event]:
+                    wanted = wanted_share[j]
+                    middle = (mine + wanted) / 2
+                    overlap[d, i] += min(mine, wanted)
+                    matched[d, i] += mine + wanted
+                    # A share of 0 adds nothing of its own: 0 log 0 is 0.
+                    if mine > 0:
+                        divergence[d, i] += mine * np.log(mine / middle)
+                    if wanted > 0:
+                        divergence[d, i] += wanted * np.log(wanted / middle)
+                    break
+    return overlap, divergence, reported, matched
