@@ -101,7 +101,7 @@ EVENTS = {
     "followers": """
         SELECT bucket, owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
                following::DOUBLE AS following, posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture,
-               is_private::DOUBLE AS is_private, NULL::DOUBLE AS fake
+               is_private::DOUBLE AS is_private, fake::DOUBLE AS fake
         FROM followers JOIN account_rows USING (account_id) ORDER BY ALL
     """,
     "outcomes": """

@@ -133,9 +133,9 @@ _TABLES = (
     ),
     _table(
         "followers",
-        "one follower out of a sample of an account's followers",
+        "one follower out of a sample of an account's followers; `fake` is a label given by hand",
         "account_id:id follower_id:id observed_at:time followers:count* following:count* posts:count*"
-        " has_picture:flag* is_private:flag*",
+        " has_picture:flag* is_private:flag* fake:flag*",
         key="account_id follower_id observed_at",
         references="account_id:accounts",
         serves="which share of the followers looks false",

@@ -69,6 +69,7 @@ def _tables() -> dict[str, pd.DataFrame]:
             posts=_some(30, 0.0),
             has_picture=pd.array([True, False, None] * 10, dtype="boolean"),
             is_private=pd.array([None, True, False] * 10, dtype="boolean"),
+            fake=pd.array([False, None, True] * 10, dtype="boolean"),
         ),
         "campaigns": _frame(
             campaign_id=campaigns,
