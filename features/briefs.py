@@ -28,8 +28,8 @@ class Briefs:
     """
 
     campaign_id: pd.Index
-    goal: tuple[str, ...]
-    vertical: tuple[str, ...]
+    goal: pd.api.extensions.ExtensionArray
+    vertical: pd.api.extensions.ExtensionArray
     goal_code: IntArray
     vertical_code: IntArray
     brand_code: IntArray
@@ -78,8 +78,8 @@ class Briefs:
         targets = _targets(campaigns, audience, ids)
         return cls(
             campaign_id=ids,
-            goal=tuple(campaigns["goal"]),
-            vertical=tuple(campaigns["vertical"]),
+            goal=pd.array(campaigns["goal"], dtype="str"),
+            vertical=pd.array(campaigns["vertical"], dtype="str"),
             goal_code=np.array([GOALS.index(goal) for goal in campaigns["goal"]], np.int64),
             vertical_code=_codes(campaigns["vertical"]),
             brand_code=_codes(campaigns["brand_id"]),
@@ -120,6 +120,8 @@ def microseconds(moments: pd.Series) -> IntArray:
         raise DataError(f"{moments.name} is empty in {int(moments.isna().sum())} of {len(moments)} rows.")
     if pd.api.types.is_numeric_dtype(moments):
         raise DataError(f"{moments.name} holds numbers; write times as 2026-01-31T18:30:00Z.")
+    if pd.api.types.is_datetime64_dtype(moments):
+        return moments.to_numpy("datetime64[us]").astype(np.int64)
     # One form only: pandas would otherwise guess which of 01/02/2026 is the month.
     parsed = pd.to_datetime(moments, utc=True, format="ISO8601", errors="coerce")
     if parsed.isna().any():

@@ -58,11 +58,6 @@ class Bucket:
         return order, np.concatenate([[0], np.cumsum(np.bincount(self.influencer))]).astype(np.int64)
 
     @cached_property
-    def platform(self) -> npt.NDArray[np.object_]:
-        """The (accounts,) platform of each account."""
-        return self.accounts["platform"].to_numpy(object)
-
-    @cached_property
     def created_at(self) -> FloatArray:
         """The (accounts,) moment each account was made, microseconds; NaN where unknown."""
         created = self.accounts["created_at"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from features.events import DAY, Features, FloatArray, divide, log_positive
 
@@ -56,12 +55,3 @@ def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
     """
     quotient = divide(fee, value_per_action)
     return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
-
-
-def categories(known: Known) -> dict[str, npt.NDArray[np.object_]]:
-    """Return the texts that a model may take as categories: goal, platform and vertical."""
-    return {
-        "goal": np.array(known.briefs.goal, object)[known.campaign],
-        "platform": known.bucket.platform[known.account],
-        "vertical": np.array(known.briefs.vertical, object)[known.campaign],
-    }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +23,11 @@ if TYPE_CHECKING:
     from features.events import FloatArray, IntArray
     from features.store import EventStore
 
+_NAMES = pd.Index(list(FEATURES))
+_PLACE = {name: place for place, name in enumerate(FEATURES)}
 FAMILIES = (engagement, authenticity, audience_fit, track_record, offer, cross_platform)
 EVENTS_AT_ONCE = 2_000_000
-"""Events that are in memory at one time; more pairs are worked through in turns."""
+"""Events that one thread works on at one time; more pairs are worked through in turns."""
 
 
 def build(
@@ -49,47 +55,122 @@ def build(
     -------
     DataFrame
         One row per pair, in the same order and with the same index: the features of the catalogue as float64 (NaN where
-        unknown), then goal, platform and vertical as texts.
+        unknown), then goal, platform and vertical as texts. Its memory is about 8 bytes times pairs times features;
+        where that is too much, see `build_parts`.
 
     Raises
     ------
     DataError
         Where a column is missing, an account or campaign is unknown, or a moment or fee is none.
     """
-    briefs = Briefs.of(store.campaigns, store.campaign_audience) if campaigns is None else Briefs.of(campaigns)
-    _require(pairs, "campaign_id", "account_id", "decided_at")
-    campaign = _places(briefs.campaign_id, pairs["campaign_id"], "campaign")
-    row = _places(pd.Index(store.accounts["account_id"]), pairs["account_id"], "account")
-    decided_at = microseconds(pairs["decided_at"])
-    fee = _fees(pairs["fee"]) if "fee" in pairs else np.full(len(pairs), np.nan)
-    matrix = np.full((len(pairs), len(FEATURES)), np.nan)
-    column = {name: number for number, name in enumerate(FEATURES)}
-    texts = {name: np.full(len(pairs), None, object) for name in CATEGORIES}
-    bucket_of, owner_of = store.accounts["bucket"].to_numpy(), store.accounts["owner"].to_numpy()
+    asked = _Asked.of(store, pairs, campaigns)
+    # Columns lie together: each is written, and later read, as a whole.
+    columns = np.full((len(FEATURES), len(pairs)), np.nan)
     done = 0
-    for number in np.unique(bucket_of[row]):
-        bucket = store.bucket(int(number))
-        mine = np.flatnonzero(bucket_of[row] == number)
-        for part in _turns(mine, cost(bucket, owner_of[row[mine]], decided_at[mine])):
+    for rows, part in _parts(store, asked):
+        columns[:, rows] = part
+        done += len(rows)
+        if progress is not None:
+            progress(done / len(pairs))
+    return asked.frame(store, columns, slice(None))
+
+
+def build_parts(
+    store: EventStore, pairs: pd.DataFrame, *, campaigns: pd.DataFrame | None = None
+) -> Iterator[pd.DataFrame]:
+    """Compute the same in parts, for more pairs than memory holds.
+
+    Yields
+    ------
+    DataFrame
+        As from `build`, for some of the pairs, with their index; every pair comes once, in the order of the buckets.
+    """
+    asked = _Asked.of(store, pairs, campaigns)
+    for rows, part in _parts(store, asked):
+        yield asked.frame(store, part, rows)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked, as arrays: one entry per pair."""
+
+    index: pd.Index
+    briefs: Briefs
+    campaign: IntArray
+    row: IntArray
+    decided_at: IntArray
+    fee: FloatArray
+
+    @classmethod
+    def of(cls, store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None) -> _Asked:
+        briefs = store.briefs if campaigns is None else Briefs.of(campaigns)
+        _require(pairs, "campaign_id", "account_id", "decided_at")
+        return cls(
+            index=pairs.index,
+            briefs=briefs,
+            campaign=_places(briefs.campaign_id, pairs["campaign_id"], "campaign"),
+            row=_places(store.account_index, pairs["account_id"], "account"),
+            decided_at=microseconds(pairs["decided_at"]),
+            fee=_fees(pairs["fee"]) if "fee" in pairs else np.full(len(pairs), np.nan),
+        )
+
+    def frame(self, store: EventStore, columns: FloatArray, rows: IntArray | slice) -> pd.DataFrame:
+        """Put features, (features, rows), and categories together."""
+        frame = pd.DataFrame(columns.T, columns=_NAMES, index=self.index[rows], copy=False)
+        categories = {
+            "goal": self.briefs.goal[self.campaign[rows]],
+            "platform": store.platform[self.row[rows]],
+            "vertical": self.briefs.vertical[self.campaign[rows]],
+        }
+        return frame.assign(**{name: categories[name] for name in CATEGORIES})
+
+
+def _parts(store: EventStore, asked: _Asked) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield the features, (features, rows), of some pairs after the other, and which pairs they are of.
+
+    Buckets are worked on by as many threads as there are processors: the kernels release Python's lock.
+    """
+    # Published before the threads start, one bucket after the other.
+    scores = social_scores.features(store, asked.row, asked.decided_at)
+    buckets = store.bucket_of[asked.row]
+    numbers = np.unique(buckets)
+    # Null is "not measured", 0 is "measured, none": without its table a count is null too.
+    missing = [place for place, feature in enumerate(FEATURES.values()) if feature.tables[0] in store.missing]
+
+    def work(number: int) -> Iterator[tuple[IntArray, FloatArray]]:
+        bucket, mine = store.bucket(number), np.flatnonzero(buckets == number)
+        owner = store.owner_of[asked.row[mine]]
+        for turn in _turns(cost(bucket, owner, asked.decided_at[mine])):
+            rows = mine[turn]
             known = Known(
-                bucket, owner_of[row[part]], decided_at[part], briefs=briefs, campaign=campaign[part], fee=fee[part]
+                bucket,
+                owner[turn],
+                asked.decided_at[rows],
+                briefs=asked.briefs,
+                campaign=asked.campaign[rows],
+                fee=asked.fee[rows],
             )
+            part = np.full((len(FEATURES), len(rows)), np.nan)
             for family in FAMILIES:
                 for name, values in family.features(known).items():
-                    matrix[part, column[name]] = values
-            for name, words in offer.categories(known).items():
-                texts[name][part] = words
-            done += len(part)
-            if progress is not None:
-                progress(done / len(pairs))
-    for name, values in social_scores.features(store, row, decided_at).items():
-        matrix[:, column[name]] = values
-    for name, feature in FEATURES.items():
-        # Null is "not measured", 0 is "measured, none": without its table a count is null too.
-        if feature.tables[0] in store.missing:
-            matrix[:, column[name]] = np.nan
-    frame = pd.DataFrame(matrix, columns=list(FEATURES), index=pairs.index)
-    return frame.assign(**{name: pd.array(words, dtype="str") for name, words in texts.items()})
+                    part[_PLACE[name]] = values
+            for name, values in scores.items():
+                part[_PLACE[name]] = values[rows]
+            part[missing] = np.nan
+            yield rows, part
+
+    if len(numbers) == 1:
+        yield from work(int(numbers[0]))
+        return
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        # No more buckets at a time than threads: what waits to be taken would fill the memory.
+        waiting = deque(int(number) for number in numbers)
+        running: deque[Future[list[tuple[IntArray, FloatArray]]]] = deque()
+        while waiting or running:
+            while waiting and len(running) < threads:
+                running.append(pool.submit(lambda number: list(work(number)), waiting.popleft()))
+            yield from running.popleft().result()
 
 
 def _require(pairs: pd.DataFrame, *names: str) -> None:
@@ -119,7 +200,7 @@ def _places(index: pd.Index, wanted: pd.Series, what: str) -> IntArray:
     return places.astype(np.int64)
 
 
-def _turns(rows: IntArray, events: IntArray) -> Iterator[IntArray]:
-    """Deal rows into turns of bounded numbers of events, at least one row each."""
+def _turns(events: IntArray) -> list[IntArray]:
+    """Deal pairs, by the events that each brings, into turns of bounded numbers of events, at least one pair each."""
     turn = (np.cumsum(events + 1) - 1) // EVENTS_AT_ONCE
-    yield from np.split(rows, np.flatnonzero(np.diff(turn)) + 1)
+    return np.split(np.arange(len(events)), np.flatnonzero(np.diff(turn)) + 1)

@@ -9,6 +9,7 @@ import json
 import shutil
 import tempfile
 import weakref
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from features.briefs import Briefs
 from features.errors import DataError
 from features.prepare import LAYOUT, made, write
 from features.segments import read
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from features.bucket import Bucket
-    from features.events import FloatArray
+    from features.events import FloatArray, IntArray
     from features.sources import Tables
 
 
@@ -74,6 +76,31 @@ class EventStore:
         self.resident = 4
         self.published_scores: dict[int, FloatArray] = {}
         self._resident: dict[int, Bucket] = {}
+
+    @cached_property
+    def briefs(self) -> Briefs:
+        """The store's own campaigns."""
+        return Briefs.of(self.campaigns, self.campaign_audience)
+
+    @cached_property
+    def account_index(self) -> pd.Index:
+        """The account ids, for looking up the place of an account."""
+        return pd.Index(self.accounts["account_id"])
+
+    @cached_property
+    def bucket_of(self) -> IntArray:
+        """The (accounts,) bucket of each account."""
+        return self.accounts["bucket"].to_numpy(np.int64)
+
+    @cached_property
+    def owner_of(self) -> IntArray:
+        """The (accounts,) place of each account in its bucket."""
+        return self.accounts["owner"].to_numpy(np.int64)
+
+    @cached_property
+    def platform(self) -> pd.api.extensions.ExtensionArray:
+        """The (accounts,) platform of each account."""
+        return self.accounts["platform"].array
 
     @classmethod
     def prepare(
