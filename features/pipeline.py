@@ -63,7 +63,7 @@ def build(
     DataError
         Where a column is missing, an account or campaign is unknown, or a moment or fee is none.
     """
-    asked = _Asked.of(store, pairs, campaigns)
+    asked = Asked.of(store, pairs, campaigns)
     # Columns lie together: each is written, and later read, as a whole.
     columns = np.full((len(FEATURES), len(pairs)), np.nan)
     done = 0
@@ -85,13 +85,13 @@ def build_parts(
     DataFrame
         As from `build`, for some of the pairs, with their index; every pair comes once, in the order of the buckets.
     """
-    asked = _Asked.of(store, pairs, campaigns)
+    asked = Asked.of(store, pairs, campaigns)
     for rows, part in _parts(store, asked):
         yield asked.frame(store, part, rows)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What was asked, as arrays: one entry per pair."""
 
     index: pd.Index
@@ -102,7 +102,7 @@ class _Asked:
     fee: FloatArray
 
     @classmethod
-    def of(cls, store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None) -> _Asked:
+    def of(cls, store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None) -> Asked:
         briefs = store.briefs if campaigns is None else Briefs.of(campaigns)
         _require(pairs, "campaign_id", "account_id", "decided_at")
         return cls(
@@ -125,7 +125,7 @@ class _Asked:
         return frame.assign(**{name: categories[name] for name in CATEGORIES})
 
 
-def _parts(store: EventStore, asked: _Asked) -> Iterator[tuple[IntArray, FloatArray]]:
+def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArray]]:
     """Yield the features, (features, rows), of some pairs after the other, and which pairs they are of.
 
     Buckets are worked on by as many threads as there are processors: the kernels release Python's lock.
