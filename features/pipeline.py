@@ -103,6 +103,7 @@ class Asked:
 
     @classmethod
     def of(cls, store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None) -> Asked:
+        """Look up pairs in the store and check them; parameters and errors as of `build`."""
         briefs = store.briefs if campaigns is None else Briefs.of(campaigns)
         _require(pairs, "campaign_id", "account_id", "decided_at")
         return cls(
