@@ -58,6 +58,11 @@ class Bucket:
         return order, np.concatenate([[0], np.cumsum(np.bincount(self.influencer))]).astype(np.int64)
 
     @cached_property
+    def platform(self) -> IntArray:
+        """The (accounts,) number of each account's platform, within the bucket."""
+        return self.accounts["platform"].factorize()[0].astype(np.int64)
+
+    @cached_property
     def created_at(self) -> FloatArray:
         """The (accounts,) moment each account was made, microseconds; NaN where unknown."""
         created = self.accounts["created_at"]

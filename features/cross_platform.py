@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import Features, History, divide
+from features.events import Features, History, divide, log_positive
 
 if TYPE_CHECKING:
     from features.known import Known
@@ -14,24 +14,25 @@ if TYPE_CHECKING:
 
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
-    pair, account = known.siblings
-    moment = known.decided_at[pair]
-    stats = known.bucket.events["stats"]
+    bucket, siblings = known.bucket, known.siblings
+    account, moment = siblings.codes("account"), siblings.at
+    stats = bucket.events["stats"]
     followers = History(stats, account, moment).as_of(stats.numbers("followers"))
-    measured = ~np.isnan(followers)
-    total = np.bincount(pair[measured], followers[measured], minlength=len(known))
-    accounts = np.bincount(pair[measured], minlength=len(known))
-    engagements = known.bucket.engagements
-    of_accounts = known.posts_of(account, moment).recent(90).sum(engagements)
-    active = ~np.isnan(of_accounts)
-    reached = np.bincount(pair[active], of_accounts[active], minlength=len(known))
-    has_accounts = np.where(accounts > 0, 1.0, np.nan)
+    has_followers = ~np.isnan(followers)
+    posts = known.posts_of(account, moment).recent(90)
+    engagements = posts.sum(bucket.engagements)
+    log_rate = log_positive(posts.of_pairs(has_followers).median(bucket.engagement_rate))
+    total, accounts = siblings.sum(followers), siblings.count(has_followers)
+    reached = siblings.sum(engagements)
     return {
-        "influencer_accounts": accounts * has_accounts,
-        "influencer_followers_log": np.log1p(total * has_accounts),
+        "influencer_accounts": np.where(accounts > 0, accounts, np.nan),
+        "influencer_platforms": siblings.distinct(bucket.platform[account]).distinct,
+        "influencer_followers_log": np.log1p(total),
         "account_follower_share": divide(known.followers, total),
-        "influencer_engagements_log_90d": np.where(
-            np.bincount(pair[active], minlength=len(known)) > 0, np.log1p(reached), np.nan
-        ),
-        "account_engagement_share_90d": divide(known.posts.recent(90).sum(engagements), reached),
+        "largest_account_follower_share": divide(siblings.maximum(followers), total),
+        "influencer_posts_90d": siblings.sum(posts.count()),
+        "influencer_engagements_log_90d": np.log1p(reached),
+        "account_engagement_share_90d": divide(known.posts.recent(90).sum(bucket.engagements), reached),
+        "influencer_rate_log_best_90d": siblings.maximum(log_rate),
+        "influencer_rate_log_spread_90d": siblings.deviation(log_rate),
     }

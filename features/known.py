@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from features import kernels
 from features.authenticity import suspicion
-from features.events import BoolArray, FloatArray, History, IntArray, Window
+from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
 from features.prepare import POST_LAG
 
 if TYPE_CHECKING:
@@ -117,12 +119,13 @@ class KnownAccount:
         return _settled(History(self.bucket.influencer_outcomes, influencer, self.decided_at))
 
     @cached_property
-    def siblings(self) -> tuple[IntArray, IntArray]:
-        """All accounts of each influencer, the account itself included: its number among the n, and the sibling."""
+    def siblings(self) -> Rows:
+        """All accounts of each influencer, the account itself included, as they stand at decided_at."""
         order, bounds = self.bucket.siblings
         influencer = self.bucket.influencer[self.account]
-        sibling, pair, _ = kernels.expand(order, bounds[influencer], bounds[influencer + 1])
-        return pair, sibling
+        sibling, pair, ends = kernels.expand(order, bounds[influencer], bounds[influencer + 1])
+        row = np.arange(len(pair))
+        return Rows(self.decided_at[pair], {"account": sibling}, row, ends[:-1], ends[1:], self.decided_at, pair)
 
 
 @dataclass

@@ -9,11 +9,17 @@ import numpy as np
 from features.events import DAY, Features, FloatArray, divide, log_positive
 
 if TYPE_CHECKING:
+    from features.bucket import Bucket, Measures
     from features.known import Known
 
 
 MINUTE = 60_000_000
 """One minute in microseconds."""
+
+
+def measures(bucket: Bucket) -> Measures:
+    """Work out the values of single outcomes."""
+    return {"log fee": np.log1p(bucket.outcomes.numbers("fee"))}
 
 
 def features(known: Known) -> Features:
@@ -23,17 +29,27 @@ def features(known: Known) -> Features:
     day_of_year = (day - day.astype("datetime64[Y]")).astype(np.float64) + 1
     year = 2 * np.pi * (day_of_year / 365.25)
     hour = 2 * np.pi * (briefs.starts_at % DAY // MINUTE / 60) / 24
+    # 1970 began on a Thursday; weeks begin on Monday.
+    weekday = 2 * np.pi * ((briefs.starts_at // DAY + 3) % 7) / 7
     lead = (briefs.starts_at[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
+    season = known.posts.recent(90)
+    views = known.bucket.events["posts"].numbers("views")
+    usual_fee = known.outcomes.mean(known.measured(measures)["log fee"])
     created = known.bucket.created_at[known.account]
     return {
         "fee_log": np.log1p(known.fee),
         "fee_per_1000_followers_log": log_positive(divide(known.fee, known.followers)) + np.log(1_000),
+        "fee_per_engagement_log": log_positive(divide(known.fee, season.median(known.bucket.engagements))),
+        "fee_per_view_log": log_positive(divide(known.fee, season.median(views))),
+        "fee_against_usual": np.log1p(known.fee) - usual_fee,
         "log_break_even": log_positive(break_even(known.fee, value)),
         "value_per_action_log": log_positive(value),
         "budget_log": np.log1p(briefs.budget[campaign]),
         "attribution_days": briefs.attribution_days[campaign],
         "days_to_start": lead,
+        "start_weekday_sine": np.sin(weekday)[campaign],
+        "start_weekday_cosine": np.cos(weekday)[campaign],
         "season_sine": np.sin(year)[campaign],
         "season_cosine": np.cos(year)[campaign],
         "start_hour_sine": np.sin(hour)[campaign],

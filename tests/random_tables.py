@@ -248,7 +248,7 @@ def _outcomes(rng: Generator, ids: Any, activity: Any, *, campaigns: int, size: 
             "campaign_id": [f"c{number // len(ids):03d}" for number in hired],
             "account_id": ids[hired % len(ids)],
             "decided_at": decided,
-            "posted_at": pd.Series(decided + pd.Timedelta(hours=6)).where(posted),
+            "posted_at": pd.Series(decided + (closed - decided) * rng.integers(0, 5, size) / 4).where(posted),
             "fee": _counts(rng, size, 9_000) / 10,
             "impressions": _counts(rng, size, 9_000),
             "clicks": _counts(rng, size, 90),

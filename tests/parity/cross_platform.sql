@@ -1,7 +1,11 @@
 WITH active AS (
-    SELECT account_id, d, sum(engagements) AS engagements FROM known_posts WHERE in_90d GROUP BY ALL
+    SELECT account_id, d, sum(engagements) AS engagements, count(*) AS posts,
+           median(rate) AS rate FROM known_posts WHERE in_90d GROUP BY ALL
 ), whole AS (
-    SELECT pair, count(followers) AS accounts, sum(followers) AS followers, sum(engagements) AS engagements
+    SELECT pair, count(followers) AS accounts, sum(followers) AS followers, sum(engagements) AS engagements,
+        count(DISTINCT sibling.platform) AS platforms, max(followers) AS largest, coalesce(sum(posts), 0) AS posts,
+        max(ln(nullif(rate, 0))) AS best,
+        CASE WHEN count(nullif(rate, 0)) > 1 THEN stddev_pop(ln(nullif(rate, 0))) END AS spread
     FROM pairs
     JOIN accounts me USING (account_id)
     JOIN accounts sibling ON sibling.influencer_id = me.influencer_id
@@ -13,6 +17,11 @@ SELECT pair,
     nullif(whole.accounts, 0) AS influencer_accounts,
     ln(1 + whole.followers) AS influencer_followers_log,
     s.followers / nullif(whole.followers, 0) AS account_follower_share,
+    platforms AS influencer_platforms,
+    largest / nullif(whole.followers, 0) AS largest_account_follower_share,
+    whole.posts AS influencer_posts_90d,
+    best AS influencer_rate_log_best_90d,
+    spread AS influencer_rate_log_spread_90d,
     ln(1 + whole.engagements) AS influencer_engagements_log_90d,
     active.engagements / nullif(whole.engagements, 0) AS account_engagement_share_90d
 FROM pairs

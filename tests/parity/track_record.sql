@@ -1,12 +1,14 @@
 WITH told AS (
-    SELECT o.*, c.goal, c.vertical, c.value_per_action, a.influencer_id, posted_at IS NOT NULL AS posted,
+    SELECT o.*, c.goal, c.vertical, c.brand_id, c.value_per_action, a.influencer_id, posted_at IS NOT NULL AS posted,
         CASE WHEN posted THEN ln(1 + actions) - (
             SELECT avg(ln(1 + e.actions)) FROM outcomes e JOIN campaigns k USING (campaign_id)
             WHERE k.goal = c.goal AND e.posted_at IS NOT NULL AND e.closed_at < o.closed_at) END AS surprise
     FROM outcomes o JOIN campaigns c USING (campaign_id) JOIN accounts a USING (account_id)
 ), settled AS (
     SELECT pairs.pair, pairs.d, told.*, told.goal = asked_for.goal AS same_goal,
-        told.vertical = asked_for.vertical AS same_vertical,
+        told.vertical = asked_for.vertical AS same_vertical, told.brand_id = asked_for.brand_id AS same_brand,
+        0.5 ** (days_between(closed_at, d) / 180) AS weight,
+        ceil(round(pairs.fee / nullif(asked_for.value_per_action, 0), 9)) AS break_even,
         row_number() OVER (PARTITION BY pair, told.goal ORDER BY closed_at DESC, hash(told.campaign_id) DESC) AS age
     FROM pairs
     JOIN campaigns asked_for USING (campaign_id)
@@ -16,6 +18,7 @@ WITH told AS (
     SELECT pair,
         count(*) AS past_activations,
         count(*) FILTER (same_goal) AS past_activations_same_goal,
+        count(*) FILTER (same_brand) AS past_activations_same_brand,
         avg(actions) FILTER (same_goal) AS past_actions_mean,
         avg(ln(1 + actions)) FILTER (same_goal AND age <= 20) AS past_actions_log_mean_newest,
         CASE WHEN past_activations_same_goal > 1
@@ -25,6 +28,17 @@ WITH told AS (
         sum(surprise) FILTER (same_goal) / (count(surprise) FILTER (same_goal) + 3) AS past_performance_same_goal,
         sum(surprise) FILTER (same_vertical) / (count(surprise) FILTER (same_vertical) + 3)
             AS past_performance_same_vertical,
+        sum(surprise) FILTER (same_brand) / (count(surprise) FILTER (same_brand) + 3) AS past_performance_same_brand,
+        sum(surprise * weight) / (sum(weight) FILTER (surprise IS NOT NULL) + 3) AS past_performance_recent,
+        CASE WHEN count(surprise) > 1 THEN stddev_pop(surprise) END AS past_performance_spread,
+        count(*) FILTER (NOT posted AND closed_at > d - INTERVAL 365 DAY) AS past_no_shows_365d,
+        median(days_between(decided_at, posted_at)) AS past_days_to_post_median,
+        avg((actions >= greatest(break_even, 1))::INT) FILTER (same_goal AND break_even IS NOT NULL) AS past_reached_share,
+        avg(ln(1 + actions * value_per_action / nullif(fee, 0))) AS past_return_log_mean,
+        sum(clicks) FILTER (impressions IS NOT NULL)
+            / nullif(sum(impressions) FILTER (clicks IS NOT NULL), 0) AS past_clicks_per_impression,
+        sum(actions) FILTER (same_goal AND clicks IS NOT NULL)
+            / nullif(sum(clicks) FILTER (same_goal), 0) AS past_actions_per_click,
         (count(*) FILTER (NOT posted) + 0.2 * 3) / (count(*) + 3) AS past_no_show_share,
         avg((actions * value_per_action >= fee)::INT) AS past_break_even_share,
         days_between(max(closed_at), any_value(d)) AS days_since_last_outcome
@@ -38,7 +52,9 @@ WITH told AS (
 SELECT pair,
     own.* EXCLUDE (pair) REPLACE (
         coalesce(past_activations, 0) AS past_activations,
-        coalesce(past_activations_same_goal, 0) AS past_activations_same_goal),
+        coalesce(past_activations_same_goal, 0) AS past_activations_same_goal,
+        coalesce(past_activations_same_brand, 0) AS past_activations_same_brand,
+        coalesce(past_no_shows_365d, 0) AS past_no_shows_365d),
     coalesce(past_activations, 0) / (coalesce(past_activations, 0) + 3) AS past_performance_weight,
     influencer_past_performance
 FROM pairs LEFT JOIN own USING (pair) LEFT JOIN whole USING (pair)
