@@ -197,6 +197,7 @@ def _followers(rng: Generator, owner: Any, days: int) -> pd.DataFrame:
             "posts": _maybe(rng, rng.choice([0, 5, 6, 74], size), 0.4),
             "has_picture": pd.array(_maybe(rng, rng.random(size) < 0.6, 0.4).astype(object), dtype="boolean"),
             "is_private": pd.array(rng.random(size) < 0.3, dtype="boolean"),
+            "fake": _maybe(rng, pd.array(rng.random(size) < 0.3, dtype="boolean"), 0.9),
         }
     )
     return frame.drop_duplicates(["account_id", "follower_id", "observed_at"])
