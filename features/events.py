@@ -305,6 +305,10 @@ class Window:
         """Average the measured values."""
         return divide(*self._total(values, keep))
 
+    def ratio(self, top: FloatArray, bottom: FloatArray, keep: BoolArray | None = None) -> FloatArray:
+        """Divide two sums over the events on which both values are measured."""
+        return divide(*kernels.total_of_both(self.row, self.start, self.stop, top, bottom, _flags(keep)))
+
     def measured(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Count the measured values; 0 where there is none."""
         return self._total(values, keep)[1]
@@ -325,7 +329,11 @@ class Window:
 
     def quantile(self, values: FloatArray, share: float, keep: BoolArray | None = None) -> FloatArray:
         """Give a quantile of the measured values, interpolated linearly (Hyndman and Fan 1996, type 7)."""
-        return kernels.quantile(self.row, self.start, self.stop, values, _flags(keep), share)
+        return self.quantiles(values, (share,), keep)[0]
+
+    def quantiles(self, values: FloatArray, shares: tuple[float, ...], keep: BoolArray | None = None) -> FloatArray:
+        """Give several quantiles at once, (shares, n)."""
+        return kernels.quantiles(self.row, self.start, self.stop, values, _flags(keep), np.array(shares))
 
     def maximum(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the largest measured value."""
@@ -372,6 +380,15 @@ class Window:
     def distinct(self, codes: IntArray, keep: BoolArray | None = None) -> Repeats:
         """Say how often codes repeat; 0 everywhere for a pair without an event."""
         return Repeats(*kernels.distinct(self.row, self.start, self.stop, codes, _flags(keep)))
+
+    def concentration(self, lists: str) -> FloatArray:
+        """Give the sum of the squared shares of the words in a column of lists of codes; null without a word."""
+        columns = (self.codes(f"{lists}_start"), self.codes(f"{lists}_size"), self.codes(lists))
+        return kernels.word_concentration(self.row, self.start, self.stop, *columns)
+
+    def faithful(self, who: IntArray, what: IntArray, keep: BoolArray, *, least: int) -> FloatArray:
+        """Count the events to keep of those `who` that stand beside at least so many different `what`."""
+        return kernels.count_faithful(self.row, self.start, self.stop, who, what, keep, least)
 
     def _total(self, values: FloatArray, keep: BoolArray | None) -> tuple[FloatArray, FloatArray]:
         total, count = kernels.total(self.row, self.start, self.stop, values, _flags(keep))

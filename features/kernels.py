@@ -211,6 +211,21 @@ def total(row, start, stop, values, keep):
 
 
 @compiled
+def total_of_both(row, start, stop, top, bottom, keep):
+    """Return the sums of two values over the events on which both are measured."""
+    tops, bottoms = np.zeros(len(start)), np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if len(keep) and not keep[event]:
+                continue
+            if not (np.isnan(top[event]) or np.isnan(bottom[event])):
+                tops[i] += top[event]
+                bottoms[i] += bottom[event]
+    return tops, bottoms
+
+
+@compiled
 def squares(row, start, stop, values, keep, mean):
     """Return the sum of the squared distances from each pair's mean."""
     sums = np.zeros(len(start))
@@ -252,9 +267,9 @@ def decayed(at, row, start, stop, values, moment, half_life):
 
 
 @compiled
-def quantile(row, start, stop, values, keep, share):
-    """Return the quantile of the measured values, interpolated linearly (Hyndman and Fan 1996, type 7)."""
-    result = np.full(len(start), np.nan)
+def quantiles(row, start, stop, values, keep, shares):
+    """Return quantiles of the measured values, (shares, pairs), interpolated (Hyndman and Fan 1996, type 7)."""
+    result = np.full((len(shares), len(start)), np.nan)
     longest = 0
     for i in range(len(start)):
         longest = max(longest, stop[i] - start[i])
@@ -271,11 +286,12 @@ def quantile(row, start, stop, values, keep, share):
         if size:
             ordered = buffer[:size]
             ordered.sort()
-            place = (size - 1) * share
-            low = int(place)
-            high = min(low + 1, size - 1)
-            # Not a weighted sum of both, which overflows for the largest numbers.
-            result[i] = ordered[low] + (place - low) * (ordered[high] - ordered[low])
+            for j in range(len(shares)):
+                place = (size - 1) * shares[j]
+                low = int(place)
+                high = min(low + 1, size - 1)
+                # Not a weighted sum of both, which overflows for the largest numbers.
+                result[j, i] = ordered[low] + (place - low) * (ordered[high] - ordered[low])
     return result
 
 
@@ -396,6 +412,67 @@ def distinct(row, start, stop, codes, keep):
 
 
 @compiled
+def word_concentration(row, start, stop, list_start, list_size, words):
+    """Return the sum of the squared shares of the words in the lists of the events; null without a word."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        size = 0
+        for k in range(start[i], stop[i]):
+            size += list_size[row[k]]
+        if size == 0:
+            continue
+        ordered = np.empty(size, np.int64)
+        place = 0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            for word in words[list_start[event] : list_start[event] + list_size[event]]:
+                ordered[place] = word
+                place += 1
+        ordered.sort()
+        run, squared = 0, 0.0
+        for k in range(size):
+            run += 1
+            if k + 1 == size or ordered[k + 1] != ordered[k]:
+                squared += float(run) * run
+                run = 0
+        result[i] = squared / (float(size) * size)
+    return result
+
+
+@compiled
+def count_faithful(row, start, stop, who, what, keep, least):
+    """Count the kept events of those codes `who` that stand beside at least so many different codes `what`."""
+    result = np.zeros(len(start))
+    longest = 0
+    for i in range(len(start)):
+        longest = max(longest, stop[i] - start[i])
+    people, things = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    for i in range(len(start)):
+        size = 0
+        for k in range(start[i], stop[i]):
+            if keep[row[k]]:
+                people[size] = who[row[k]]
+                things[size] = what[row[k]]
+                size += 1
+        order = np.argsort(people[:size])
+        begin = 0
+        while begin < size:
+            end = begin
+            while end < size and people[order[end]] == people[order[begin]]:
+                end += 1
+            if end - begin >= least:
+                mine = things[order[begin:end]]
+                mine.sort()
+                different = 1
+                for k in range(1, end - begin):
+                    different += mine[k] != mine[k - 1]
+                if different >= least:
+                    result[i] += end - begin
+            begin = end
+    return result
+
+
+@compiled
 def look_up(codes, owner, offsets, keys, values):
     """Return for each code the value that stands beside it among its owner's keys; null where it is not there."""
     result = np.full(len(codes), np.nan)
@@ -433,3 +510,101 @@ def audience_overlap(row, start, stop, dimension, slices, share, campaign, offse
                         divergence[d, i] += wanted * np.log(wanted / middle)
                     break
     return overlap, divergence, reported, matched
+
+
+@compiled
+def tally(row, start, stop, values):
+    """Return number, sum and sum of squares of the measured values."""
+    counts, sums, squared = np.zeros(len(start)), np.zeros(len(start)), np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            value = values[row[k]]
+            if not np.isnan(value):
+                counts[i] += 1
+                sums[i] += value
+                squared[i] += value * value
+    return counts, sums, squared
+
+
+@compiled
+def histogram(row, start, stop, bins, size):
+    """Count per pair how many events lie in each of the bins 0 to size - 1; others are left out: (pairs, size)."""
+    counts = np.zeros((len(start), size))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            place = bins[row[k]]
+            if 0 <= place < size:
+                counts[i, place] += 1
+    return counts
+
+
+@compiled
+def along(start, stop, knots, heights, place):
+    """Read for each pair its curve, straight between its knots[start:stop] (ascending), level outside; null without."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        if start[i] == stop[i] or np.isnan(place[i]):
+            continue
+        left, right = start[i], stop[i]
+        while left < right:
+            middle = (left + right) >> 1
+            if knots[middle] <= place[i]:
+                left = middle + 1
+            else:
+                right = middle
+        if left == start[i]:
+            result[i] = heights[left]
+        elif left == stop[i]:
+            result[i] = heights[left - 1]
+        else:
+            part = (place[i] - knots[left - 1]) / (knots[left] - knots[left - 1])
+            result[i] = heights[left - 1] + part * (heights[left] - heights[left - 1])
+    return result
+
+
+@compiled
+def jumps(at, row, start, stop, growth, before, usual, since, post_at, post_row, post_start, post_stop, strength, bar,
+          patience, least):  # fmt: skip
+    """Walk through each pair's readings and posts together, and look for growth that no post explains.
+
+    A step is judged when it began `patience` microseconds or more after `since`. It is explained by a post of strength
+    `bar` or more that was published during the step or at most `patience` before it. What a step exceeds is `usual`
+    growth per day.
+
+    Returns
+    -------
+    excess, fall, unexplained : (n,) float64
+        Largest and smallest excess of any step, and the largest of those without an explanation; null without one.
+    leaps, leapt, risen : (n,) float64
+        Number and sum of the unexplained excesses above `least`; sum of all growth.
+    place : (n,) int64
+        The reading at the end of the largest unexplained step; -1 without.
+    """
+    shape = len(start)
+    excess, fall, unexplained = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    leaps, leapt, risen, place = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.full(shape, -1, np.int64)
+    for i in range(shape):
+        post, strong = post_start[i], np.iinfo(np.int64).min
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if np.isnan(growth[event]) or before[event] - patience < since[i]:
+                continue
+            while post < post_stop[i] and post_at[post_row[post]] <= at[event]:
+                if strength[post_row[post]] >= bar[i]:
+                    strong = post_at[post_row[post]]
+                post += 1
+            more = growth[event] - usual[i] * (at[event] - before[event]) / MICROSECONDS
+            risen[i] += max(growth[event], 0.0)
+            if not more <= excess[i]:
+                excess[i] = more
+            if not more >= fall[i]:
+                fall[i] = more
+            if strong >= before[event] - patience:
+                continue
+            if not more <= unexplained[i]:
+                unexplained[i] = more
+                place[i] = event
+            if more > least:
+                leaps[i] += 1
+                leapt[i] += more
+    return excess, fall, unexplained, leaps, leapt, risen, place

@@ -43,6 +43,18 @@ def events_of(rows: list[tuple[int, int, float, int]]) -> Events:
     )
 
 
+def with_words(rows: list[tuple[int, int, float, int]], lists: list[list[int]]) -> Events:
+    """Give each event the list of words whose number is its value."""
+    events = events_of(rows)
+    mine = [lists[int(value)] for value in events.numbers("value")]
+    size = np.array([len(words) for words in mine])
+    return events.having(
+        word=np.array([word for words in mine for word in words], np.int64),
+        word_start=np.cumsum(size) - size,
+        word_size=size,
+    )
+
+
 def history_of(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], lag: int = 0) -> History:
     owner = np.array([owner for owner, _ in pairs], np.int64)
     return History(events_of(rows), owner, np.array([at for _, at in pairs], np.int64) * HALF_DAY, lag * HALF_DAY)
@@ -125,14 +137,7 @@ def test_windows_are_narrowed(
 @many
 @given(askings, st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=8))
 def test_events_that_share_a_word(pairs: list[tuple[int, int]], lists: list[list[int]]) -> None:
-    events = events_of([(place % OWNERS, 0, float(place), 0) for place in range(len(lists))])
-    mine = [lists[int(value)] for value in events.numbers("value")]
-    size = np.array([len(words) for words in mine])
-    events = events.having(
-        word=np.array([word for words in mine for word in words], np.int64),
-        word_start=np.cumsum(size) - size,
-        word_size=size,
-    )
+    events = with_words([(place % OWNERS, 0, float(place), 0) for place in range(len(lists))], lists)
     wanted = [[2], [], [1, 3]]
     wants = np.arange(len(pairs)) % 3
     owner = np.array([owner for owner, _ in pairs], np.int64)
@@ -200,6 +205,54 @@ def test_counts_shares_and_repeats(rows: list[tuple[int, int, float, int]], pair
     assert list(repeats.top) == [max(counts, default=0) for counts in times]
     since = [(at * HALF_DAY - mine[-1].at) / DAY if mine else np.nan for mine, (_, at) in zip(ones, pairs, strict=True)]
     np.testing.assert_array_equal(window.days_since_last(is_one), since)
+
+
+@many
+@given(happenings, askings)
+def test_ratios_and_several_quantiles(rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]]) -> None:
+    window, expected = history_of(rows, pairs).window(), slowly(rows, pairs)
+    value, code = window.numbers("value"), window.codes("code")
+    other = np.where(code == 1, np.nan, code.astype(np.float64))
+    both = [[event for event in mine if event.code != 1 and not np.isnan(event.value)] for mine in expected]
+    ratios = [divide(sum(event.value for event in mine), sum(event.code for event in mine)) for mine in both]
+    np.testing.assert_allclose(window.ratio(value, other), ratios, rtol=1e-9, atol=1e-6)
+    alone = [
+        divide(sum(event.value for event in mine if event.code), sum(event.code for event in mine)) for mine in both
+    ]
+    np.testing.assert_allclose(window.ratio(value, other, code > 0), alone, rtol=1e-9, atol=1e-6)
+    measured = [[event.value for event in mine if not np.isnan(event.value)] for mine in expected]
+    quantiles = [np.quantile(mine, (0.1, 1)) if mine else [np.nan, np.nan] for mine in measured]
+    found = window.quantiles(value, (0.1, 1.0))
+    np.testing.assert_allclose(found, np.reshape(quantiles, (len(pairs), 2)).T, rtol=1e-9, atol=1e-6)
+
+
+@many
+@given(happenings, askings, st.integers(1, 3))
+def test_the_faithful_stand_beside_many_different_things(
+    rows: list[tuple[int, int, float, int]], pairs: list[tuple[int, int]], least: int
+) -> None:
+    window, expected = history_of(rows, pairs).window(), slowly(rows, pairs)
+    thing, keep = np.nan_to_num(window.numbers("value")).astype(np.int64) % 4, window.numbers("value") < 100
+    counts = []
+    for mine in expected:
+        things: dict[int, list[int]] = {}
+        for event in mine:
+            if event.value < 100:
+                things.setdefault(event.code, []).append(int(event.value) % 4)
+        counts.append(sum(len(found) for found in things.values() if len(set(found)) >= least))
+    assert list(window.faithful(window.codes("code"), thing, keep, least=least)) == counts
+
+
+@given(askings, st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=8))
+@many
+def test_the_concentration_of_words(pairs: list[tuple[int, int]], lists: list[list[int]]) -> None:
+    events = with_words([(place % OWNERS, 0, float(place), 0) for place in range(len(lists))], lists)
+    owner = np.array([owner for owner, _ in pairs], np.int64)
+    window = History(events, owner, np.zeros(len(pairs), np.int64)).window()
+    found = [[word for words in lists[owner::OWNERS] for word in words] for owner, _ in pairs]
+    shares = [np.unique(words, return_counts=True)[1] / max(len(words), 1) for words in found]
+    expected = [np.sum(share**2) if len(share) else np.nan for share in shares]
+    np.testing.assert_allclose(window.concentration("word"), expected, rtol=1e-12)
 
 
 @many
