@@ -14,7 +14,7 @@ ENTRIES: Entries = (
      "no fee or engagements known, or 0", "free", ("posts", "outcomes")),
     ("fee_per_view_log", "log", "fee per median views of a post, 90 days", "no fee or views known, or 0", "free",
      ("posts", "outcomes")),
-    ("fee_against_usual", "log1p", "logarithm of the fee less the mean logarithm of those of closed activations",
+    ("fee_against_usual", "log", "logarithm of the fee less the mean logarithm of those of closed activations",
      "no fee given, or none known of closed activations", "free", ("outcomes",)),
     ("log_break_even", "log", "number of actions that pay for the fee: rounded up, at least 1",
      "no fee or value per action, or a value of 0", "free", ("outcomes", "campaigns")),
