@@ -132,7 +132,7 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
     Buckets are worked on by as many threads as there are processors: the kernels release Python's lock.
     """
     # Published before the threads start, one bucket after the other.
-    scores = social_scores.features(store, asked.row, asked.decided_at)
+    scores = social_scores.features(store, asked.row, asked.decided_at, briefs=asked.briefs, campaign=asked.campaign)
     buckets = store.bucket_of[asked.row]
     numbers = np.unique(buckets)
     # Null is "not measured", 0 is "measured, none": without its table a count is null too.

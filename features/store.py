@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from features.bucket import Bucket
-    from features.events import FloatArray, IntArray
+    from features.events import IntArray
+    from features.social_scores.publish import Publication
     from features.sources import Tables
 
 
@@ -51,7 +52,7 @@ class EventStore:
     resident : int
         How many buckets stay in memory.
     published_scores : dict
-        Social scores by the moment of their publication; see `features.social_scores.scores_at`.
+        Social scores by the moment of their publication; see `features.social_scores.publish`.
 
     Raises
     ------
@@ -74,7 +75,7 @@ class EventStore:
         self.fingerprint = str(manifest["fingerprint"])
         self.buckets = int(manifest["buckets"])
         self.resident = 4
-        self.published_scores: dict[int, FloatArray] = {}
+        self.published_scores: dict[int, Publication] = {}
         self._resident: dict[int, Bucket] = {}
 
     @cached_property

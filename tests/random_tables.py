@@ -84,6 +84,7 @@ def random_tables(
         "campaign_audience": _slices(rng, np.array([f"c{i:03d}" for i in range(campaigns) if i % 4]), "campaign_id"),
         "outcomes": _outcomes(rng, ids[:-1], activity, campaigns=campaigns, size=outcomes, days=days),
     }
+    made["interactions"]["post_id"] = _reacted_to(rng, made["interactions"], made["posts"])
     made["audiences"] = made["audiences"].drop_duplicates(["account_id", "observed_at", "dimension", "bucket"])
     return {name: frame.drop(columns="report", errors="ignore") for name, frame in made.items()}
 
@@ -183,6 +184,13 @@ def _interactions(rng: Generator, owner: Any, ids: Any, days: int) -> pd.DataFra
             ),
         }
     )
+
+
+def _reacted_to(rng: Generator, interactions: pd.DataFrame, posts: pd.DataFrame) -> pd.Series:
+    """Let most reactions be to a post of the account, of whatever time; the others stay as they are."""
+    own = posts.groupby("account_id")["post_id"].agg(list)
+    chosen = interactions["account_id"].map(own).map(rng.choice, na_action="ignore")
+    return chosen.where(rng.random(len(interactions)) < 0.6).fillna(interactions["post_id"])
 
 
 def _followers(rng: Generator, owner: Any, days: int) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from features.catalogue.entry import NO_READING, Entries
 
 _NOTHING = "nothing known of the account when the scores were published"
+_KRED = ("interactions", "account_stats", "posts")
 
 ENTRIES: Entries = (
     ("klout_reach", "log1p", "Klout: followers that are not suspicious (all where unknown)", NO_READING, "free",
@@ -17,14 +18,27 @@ ENTRIES: Entries = (
      "no interaction in the window by somebody whose followers are known", "free", ("interactions",)),
     ("klout_score", "1 to 100", "Klout, after its first form", "none of its three parts known", "free",
      ("account_stats", "posts", "interactions", "followers")),
+    ("klout_strength", "0 to 100",
+     "Klout, after its form of 2015, of this account alone: rank on its platform by reactions", _NOTHING, "free",
+     ("posts", "interactions", "account_stats")),
+    ("klout_networks", "0 to 100",
+     "Klout, after its form of 2015: the influencer over all accounts; a further account never lowers it", _NOTHING,
+     "free", ("posts", "interactions", "account_stats")),
     ("kred_influence", "0 to 1,000",
      "Kred influence: points for replies, reshares and mentions in 90 days, by platform and language", _NOTHING,
-     "free", ("interactions", "account_stats", "posts")),
+     "free", _KRED),
+    ("kred_influence_30d", "0 to 1,000", "Kred influence of the last 30 days", _NOTHING, "free", _KRED),
     ("kred_outreach", "level", "Kred outreach: level for 10 points per interaction that the account ever gave",
-     _NOTHING, "free", ("interactions", "account_stats", "posts")),
+     _NOTHING, "free", _KRED),
     ("peerindex_authority", "0 to 100",
-     "PeerIndex authority: rank in the graph of comments, mentions and reshares, each once a day, 120 days",
-     _NOTHING, "free", ("interactions", "account_stats", "posts")),
+     "PeerIndex authority: rank in each topic's graph of comments, mentions and reshares, 120 days", _NOTHING,
+     "free", _KRED),
+    ("peerindex_activity", "0 to 100", "PeerIndex activity: rank among those who post on the same topics, 90 days",
+     _NOTHING, "free", ("posts", "interactions", "account_stats")),
     ("peerindex", "0 to 100", "PeerIndex: authority, audience and activity", _NOTHING, "free",
      ("interactions", "account_stats", "posts", "followers")),
+    ("peerindex_topic_authority", "0 to 100",
+     "PeerIndex authority on the brief's topics: the highest; 0 where nobody endorses the account on any",
+     "nothing known of the account, or no topic in the brief on which five accounts are endorsed", "free",
+     ("interactions", "account_stats", "posts", "campaigns")),
 )  # fmt: skip

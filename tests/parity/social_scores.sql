@@ -1,34 +1,55 @@
 -- What was last published before each decision. `walk` is PageRank after 50 steps.
-WITH parts AS (
+WITH topic_authority AS (
+    SELECT d, topic, account_id, endorsements,
+        100 * (rank() OVER (PARTITION BY d, topic ORDER BY standing) - 1
+               + count(*) OVER (PARTITION BY d, topic, standing) / 2) / count(*) OVER (PARTITION BY d, topic) AS authority
+    FROM (SELECT d, topic, node AS account_id, endorsements, round(share * nodes, 9) AS standing
+          FROM walk JOIN (SELECT d, topic, endorsed AS node, sum(days) AS endorsements FROM links GROUP BY ALL)
+              USING (d, topic, node))
+), topic_activity AS (
+    SELECT *, 100 * (rank() OVER (PARTITION BY d, topic ORDER BY posts) - 1
+                     + count(*) OVER (PARTITION BY d, topic, posts) / 2) / count(*) OVER (PARTITION BY d, topic) AS activity
+    FROM (SELECT d, account_id, CASE WHEN accounts < 5 THEN '*' ELSE topic END AS topic, sum(posts) AS posts
+          FROM (SELECT *, count(*) OVER (PARTITION BY d, topic) AS accounts FROM topic_posts) GROUP BY ALL)
+), parts AS (
     SELECT account_id, d, platform, language,
         ln(1 + s.followers * (1 - coalesce(f.suspicious, 0))) AS reach,
         ln(1 + coalesce(p.shares, r.reshares, 0) + coalesce(r.mentions, 0)) AS amplification,
         r.network,
         coalesce(r.points, 0) AS points,
+        coalesce(r.points_30d, 0) AS points_30d,
         10 * coalesce(g.given, 0) AS given,
-        coalesce(p.posts, 0) AS posts,
-        CASE WHEN account_id IN (SELECT endorsed FROM links WHERE links.d = asked.d)
-             THEN round(walk.share * walk.nodes, 9) ELSE 0 END AS standing,
-        round(reach, 9) AS size
-    FROM asked SEMI JOIN publications ON published = asked.d
-    JOIN accounts USING (account_id)
+        round(ln(1 + s.followers * (1 - coalesce(l.lost, 0))), 9) AS size,
+        strength, networks,
+        coalesce(authority, 0) AS authority,
+        coalesce(activity, 0) AS activity
+    FROM present
     LEFT JOIN latest_stats s USING (account_id, d)
     LEFT JOIN follower_samples f USING (account_id, d)
-    LEFT JOIN (SELECT account_id, d, sum(shares) FILTER (in_90d) AS shares, count(*) FILTER (in_90d) AS posts
+    -- Lost are followers that look fake, and those that never wrote a word.
+    LEFT JOIN (SELECT account_id, d, avg(CASE WHEN posts = 0 THEN 1
+                   WHEN following IS NOT NULL OR posts IS NOT NULL OR has_picture IS NOT NULL THEN
+                   (coalesce(following > 1500, false)::INT
+                    + coalesce(following > 10 * followers AND following > 10, false)::INT
+                    + coalesce(posts <= 5, false)::INT + coalesce(NOT has_picture, false)::INT >= 2)::INT END) AS lost
+               FROM published JOIN followers ON observed_at <= d AND observed_at > d - INTERVAL 365 DAY
+               GROUP BY ALL) l USING (account_id, d)
+    LEFT JOIN (SELECT account_id, d, sum(shares) FILTER (in_90d) AS shares
                FROM known_posts GROUP BY ALL) p USING (account_id, d)
     LEFT JOIN (SELECT account_id, d, count(*) FILTER (kind = 'reshare') AS reshares,
                    count(*) FILTER (kind = 'mention') AS mentions,
                    avg(ln(1 + actor_followers)) AS network,
-                   sum(CASE WHEN actor_followers > 10000 THEN 50 ELSE 10 END)
-                       FILTER (kind IN ('reply', 'reshare', 'mention')) AS points
-               FROM known_interactions GROUP BY ALL) r USING (account_id, d)
-    LEFT JOIN (SELECT asked.account_id, d, count(*) AS given
-               FROM asked JOIN others ON actor_id = asked.account_id AND others.at <= d
-               GROUP BY ALL) g USING (account_id, d)
-    LEFT JOIN walk ON walk.d = asked.d AND walk.node = account_id
-    -- Only accounts of which something is known take part.
-    WHERE s.account_id IS NOT NULL OR p.account_id IS NOT NULL OR g.account_id IS NOT NULL
-        OR EXISTS (FROM others WHERE others.account_id = asked.account_id AND others.at <= asked.d)
+                   sum(worth) FILTER (kind IN ('reply', 'reshare', 'mention')) AS points,
+                   sum(worth) FILTER (kind IN ('reply', 'reshare', 'mention') AND "at" > d - INTERVAL 30 DAY) AS points_30d
+               FROM (SELECT *, CASE WHEN actor_followers > 10000 THEN 50 ELSE 10 END AS worth FROM known_interactions)
+               GROUP BY ALL) r USING (account_id, d)
+    LEFT JOIN (SELECT actor_id AS account_id, d, count(*) AS given
+               FROM published JOIN others ON others.at <= d GROUP BY ALL) g USING (account_id, d)
+    LEFT JOIN klout_2015 USING (account_id, d)
+    LEFT JOIN (SELECT account_id, d, sum(authority * endorsements) / sum(endorsements) AS authority
+               FROM topic_authority GROUP BY ALL) USING (account_id, d)
+    LEFT JOIN (SELECT account_id, d, sum(activity * posts) / sum(posts) AS activity
+               FROM topic_activity GROUP BY ALL) USING (account_id, d)
 ), standard AS (
     SELECT *,
         (reach - avg(reach) OVER every) / CASE WHEN min(reach) OVER every < max(reach) OVER every
@@ -45,26 +66,36 @@ WITH parts AS (
     SELECT *,
         (rank() OVER (PARTITION BY d ORDER BY klout) - 1 + count(*) OVER (PARTITION BY d, klout) / 2)
             / count(*) OVER (PARTITION BY d) AS klout_rank,
-        100 * (rank() OVER (PARTITION BY d ORDER BY standing) - 1 + count(*) OVER (PARTITION BY d, standing) / 2)
-            / count(*) OVER (PARTITION BY d) AS authority,
         CASE WHEN size IS NOT NULL THEN
             100 * (rank() OVER (PARTITION BY d ORDER BY size NULLS LAST) - 1 + count(*) OVER (PARTITION BY d, size) / 2)
                 / count(size) OVER (PARTITION BY d) END AS audience,
-        100 * (rank() OVER (PARTITION BY d ORDER BY posts) - 1 + count(*) OVER (PARTITION BY d, posts) / 2)
-            / count(*) OVER (PARTITION BY d) AS activity,
-        max(points) OVER (PARTITION BY d, platform, language) AS most
-    FROM standard
+        max(points) OVER community AS most,
+        max(points_30d) OVER community AS most_30d
+    FROM standard WINDOW community AS (PARTITION BY d, platform, language)
+), wanted AS (
+    SELECT pair, published AS d, account_id, unnest(list_distinct(topics)) AS topic
+    FROM pairs JOIN publications USING (d) JOIN campaigns USING (campaign_id)
+), on_topics AS (
+    SELECT pair, max(coalesce(authority, 0)) AS authority
+    FROM wanted SEMI JOIN topic_authority USING (d, topic) LEFT JOIN topic_authority USING (d, topic, account_id)
+    GROUP BY pair
 )
 SELECT pair,
     reach AS klout_reach,
     amplification AS klout_amplification,
     network AS klout_network,
     CASE WHEN klout_rank IS NOT NULL THEN least(1 - 10 * log2(1 - klout_rank), 100) END AS klout_score,
+    strength AS klout_strength,
+    networks AS klout_networks,
     CASE WHEN most = 0 THEN 0 ELSE 1000 * ln(1 + points) / ln(1 + most) END AS kred_influence,
+    CASE WHEN most_30d = 0 THEN 0 ELSE 1000 * ln(1 + points_30d) / ln(1 + most_30d) END AS kred_influence_30d,
     floor(ln(1 + 0.7 * given / 100) / ln(1.7) + 1e-9) AS kred_outreach,
-    authority AS peerindex_authority,
-    CASE WHEN audience IS NULL THEN (0.6 * authority + 0.2 * activity) / 0.8
-         ELSE 0.6 * authority + 0.2 * audience + 0.2 * activity END AS peerindex
+    ranked.authority AS peerindex_authority,
+    activity AS peerindex_activity,
+    CASE WHEN audience IS NULL THEN (0.6 * ranked.authority + 0.2 * activity) / 0.8
+         ELSE 0.6 * ranked.authority + 0.2 * audience + 0.2 * activity END AS peerindex,
+    CASE WHEN ranked.account_id IS NOT NULL THEN on_topics.authority END AS peerindex_topic_authority
 FROM pairs
 JOIN publications ON publications.d = pairs.d
 LEFT JOIN ranked ON ranked.account_id = pairs.account_id AND ranked.d = published
+LEFT JOIN on_topics USING (pair)

@@ -1,0 +1,55 @@
+"""The scores as features of pairs: what was last published before each one's decided_at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.social_scores.publish import PERIOD, Publication, publications
+from features.social_scores.standing import SCORES
+
+if TYPE_CHECKING:
+    from features.briefs import Briefs
+    from features.events import Features, FloatArray, IntArray
+    from features.store import EventStore
+
+
+def features(
+    store: EventStore, account: IntArray, decided_at: IntArray, *, briefs: Briefs, campaign: IntArray
+) -> Features:
+    """Look up the last published scores of each pair, and its authority on the topics of its brief.
+
+    Parameters
+    ----------
+    store : EventStore
+        Scores of a moment are computed when they are first asked for, and kept in the store.
+    account : (n,) int64
+        Rows of the store's accounts.
+    decided_at : (n,) int64
+        Microseconds.
+    briefs : Briefs
+    campaign : (n,) int64
+        Each pair's entry in the briefs.
+    """
+    published = decided_at // PERIOD * PERIOD
+    scores = np.full((len(SCORES), len(account)), np.nan)
+    on_topic = np.full(len(account), np.nan)
+    for moment, publication in publications(store, published):
+        mine = np.flatnonzero(published == moment)
+        scores[:, mine] = publication.scores[account[mine]].T
+        on_topic[mine] = _on_topic(publication, account[mine], briefs, campaign[mine])
+    known = ~np.isnan(scores[SCORES.index("peerindex_authority")])
+    return dict(zip(SCORES, scores, strict=True)) | {"peerindex_topic_authority": np.where(known, on_topic, np.nan)}
+
+
+def _on_topic(publication: Publication, account: IntArray, briefs: Briefs, campaign: IntArray) -> FloatArray:
+    """Return the highest authority on a topic of the brief; null where none of its topics is a community."""
+    start = briefs.topic_offsets[campaign]
+    size = briefs.topic_offsets[campaign + 1] - start
+    pair = np.repeat(np.arange(len(account)), size)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size - start, size)
+    authority = publication.authority_on(account[pair], briefs.topic_code[place])
+    best = np.full(len(account), -1.0)
+    np.fmax.at(best, pair, authority)
+    return np.where(best < 0, np.nan, best)

@@ -1,0 +1,138 @@
+"""The scores of all accounts of a store, as they were published every thirty days and as they stand at any moment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.events import DAY
+from features.social_scores.gather import gather
+from features.social_scores.standing import SCORES, Standing, standing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from features.events import FloatArray, IntArray
+    from features.store import EventStore
+
+PERIOD = 30 * DAY
+"""Between two publications of the scores."""
+VERSION = 2
+"""Raise it when a score changes: what a store keeps of another version is computed anew."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What of a standing is kept for features.
+
+    Parameters
+    ----------
+    scores : (accounts, scores) float64
+        Rows in the order of the store's accounts, columns as in `SCORES`; NaN where unknown.
+    account, topic : (rows,) int64
+        Sorted by topic and account: who is endorsed in which topic; topics that are a community only.
+    authority : (rows,) float64
+    """
+
+    scores: FloatArray
+    account: IntArray
+    topic: IntArray
+    authority: FloatArray
+
+    @cached_property
+    def _topics(self) -> tuple[IntArray, IntArray]:
+        topics, number = np.unique(self.topic, return_inverse=True)
+        return topics, number * len(self.scores) + self.account
+
+    def authority_on(self, account: IntArray, topic: IntArray) -> FloatArray:
+        """Return the authority of accounts on topics, row by row: 0 to 100, null where the topic is no community."""
+        topics, keys = self._topics
+        if not len(topics):
+            return np.full(len(account), np.nan)
+        number = np.minimum(np.searchsorted(topics, topic), len(topics) - 1)
+        key = number * len(self.scores) + account
+        place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        return np.where(topics[number] == topic, np.where(keys[place] == key, self.authority[place], 0.0), np.nan)
+
+
+def scores_at(store: EventStore, moment: int) -> FloatArray:
+    """Return the published scores of one moment (microseconds): (accounts, scores), columns as in `SCORES`."""
+    return next(publications(store, np.array([moment])))[1].scores
+
+
+def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Publication]]:
+    """Return the publications of some moments (microseconds), each once.
+
+    They are computed when they are first asked for, all that are missing in one pass over the store, and kept in it.
+    """
+    folder = store.folder / "scores" / str(VERSION)
+    missing = []
+    for moment in np.unique(moments).tolist():
+        path = folder / f"{moment}.npz"
+        if moment not in store.published_scores and not path.exists():
+            missing.append(moment)
+            continue
+        yield moment, _resident(store, moment, path)
+    for moment, standing in standings(store, missing):
+        publication = _kept(standing)
+        # A store that cannot be written to computes them again in the next process.
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            unfinished = folder / f"{moment}.{os.getpid()}.npz"
+            np.savez(unfinished, **{name: getattr(publication, name) for name in publication.__dataclass_fields__})
+            unfinished.rename(folder / f"{moment}.npz")
+        store.published_scores[moment] = publication
+        yield moment, publication
+
+
+def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Standing]]:
+    """Work out how all accounts stand at each of some moments (microseconds), in one pass over the store.
+
+    What the buckets bring waits on disk: memory holds one bucket, and then one moment.
+    """
+    codes = store.accounts["actor"].to_numpy().view(np.int64)
+    order = np.argsort(codes)
+    with tempfile.TemporaryDirectory(prefix="impel-scores-") as folder:
+        for number in range(store.buckets if moments else 0):
+            bucket = store.bucket(number)
+            actor = bucket.events["interactions"].codes("actor")
+            place = np.minimum(np.searchsorted(codes, actor, sorter=order), len(codes) - 1)
+            actor_row = np.where(codes[order[place]] == actor, order[place], -1)
+            for moment in moments:
+                np.savez(Path(folder) / f"{moment}-{number}.npz", **gather(bucket, moment, actor_row))
+        for moment in moments:
+            paths = [Path(folder) / f"{moment}-{number}.npz" for number in range(store.buckets)]
+            parts = []
+            for path in paths:
+                with np.load(path) as part:
+                    parts.append(dict(part))
+                path.unlink()
+            # Accounts stand in the store in the order of their buckets.
+            whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            del parts
+            yield moment, standing_of(store, whole)
+
+
+def _resident(store: EventStore, moment: int, path: Path) -> Publication:
+    if moment not in store.published_scores:
+        with np.load(path) as saved:
+            store.published_scores[moment] = Publication(**saved)
+    return store.published_scores[moment]
+
+
+def _kept(standing: Standing) -> Publication:
+    authority = standing.authority
+    order = np.lexsort((authority.account, authority.topic))
+    return Publication(
+        standing.accounts[list(SCORES)].to_numpy(np.float64),
+        authority.account[order],
+        authority.topic[order],
+        authority.rank[order],
+    )
