@@ -200,9 +200,7 @@ class FollowerClassifier:
         given = (followers, following, posts, has_picture, is_private)
         n = next((len(np.asarray(values)) for values in given if values is not None), 0)
         unknown = np.full(n, np.nan)
-        return self._scores(
-            tuple(unknown if values is None else np.ascontiguousarray(values, np.float64) for values in given)
-        )
+        return self._scores(tuple(unknown if values is None else np.asarray(values, np.float64) for values in given))
 
     def share_from_sums(self, count: npt.ArrayLike, total: npt.ArrayLike, squares: npt.ArrayLike) -> FakeShare:
         """Estimate the share of fakes in each of m samples from three sums over their scores.
@@ -364,7 +362,7 @@ def _profiles(followers: pd.DataFrame) -> tuple[FloatArray, ...]:
 
 def _numbers(values: pd.Series, name: str) -> FloatArray:
     try:
-        return np.ascontiguousarray(values.astype("Float64").to_numpy(np.float64, na_value=np.nan))
+        return values.astype("Float64").to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise DataError(f"followers.{name} cannot be read as numbers: {error}.") from error
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
+
+from features.kernels import compiled
 
 if TYPE_CHECKING:
     from features.events import FloatArray, IntArray
@@ -93,7 +94,7 @@ def learn(table: FloatArray, fake: FloatArray) -> tuple[FloatArray, FloatArray]:
     return weights, table @ weights - leverage * (fake - chance) / (1 - spread * leverage)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _height(weights: FloatArray, curve: int, log: float) -> float:
     place = min(max(log - STARTS[curve], 0.0), KNOTS - 1.0)
     knot = min(int(place), KNOTS - 2)
@@ -101,7 +102,6 @@ def _height(weights: FloatArray, curve: int, log: float) -> float:
     return (1 - rest) * weights[curve * KNOTS + knot] + rest * weights[curve * KNOTS + knot + 1]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def log_odds(profiles: tuple[FloatArray, ...], weights: FloatArray, usual: FloatArray) -> tuple[FloatArray, IntArray]:
     """Read the curves of n followers: their log odds, and what is known of them.
 
@@ -119,6 +119,18 @@ def log_odds(profiles: tuple[FloatArray, ...], weights: FloatArray, usual: Float
     known : (n,) int64
         Four times the combination of counts, plus 2 where has_picture is known, plus 1 where is_private is.
     """
+    # Columns of Arrow and pandas may be read only, and a tuple is compiled only where all are alike.
+    return _log_odds(tuple(_read_only(values) for values in profiles), _read_only(weights), _read_only(usual))
+
+
+def _read_only(values: FloatArray) -> FloatArray:
+    view = np.ascontiguousarray(values, np.float64).view()
+    view.flags.writeable = False
+    return view
+
+
+@compiled
+def _log_odds(profiles: tuple[FloatArray, ...], weights: FloatArray, usual: FloatArray) -> tuple[FloatArray, IntArray]:
     counts = profiles[:3]
     n = len(profiles[0])
     result = np.empty(n)

@@ -14,8 +14,7 @@ PROSE = {
     " views* likes* comments* shares* saves* clicks*",
     "interactions": "actor_id account_id post_id* kind at actor_followers* text*",
     "audiences": "account_id observed_at dimension bucket share",
-    "followers": "account_id follower_id observed_at followers* following* posts* has_picture* is_private*"
-    " fake*",
+    "followers": "account_id follower_id observed_at followers* following* posts* has_picture* is_private* fake*",
     "campaigns": "campaign_id brand_id vertical goal topics* brief* starts_at ends_at* attribution_days"
     " value_per_action* budget*",
     "campaign_audience": "campaign_id dimension bucket share",

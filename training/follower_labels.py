@@ -1,0 +1,61 @@
+"""Learn to tell fake followers from the labels that the user's own data bring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from features.follower_classifier import COLUMNS, FollowerClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from features.sources import Tables
+
+FEWEST = 50
+"""Labelled followers of either kind below which the classifier that Impel comes with is the better one."""
+
+
+def fit_followers(
+    tables: Tables, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
+) -> FollowerClassifier | None:
+    """Fit the follower classifier on the labels of the table `followers`.
+
+    A follower counts once, as it was read last, however many accounts it follows.
+
+    Parameters
+    ----------
+    tables : Tables
+        The source; labels are in the column `fake`, null where nobody looked.
+    until : Timestamp, optional
+        Only rows observed by then, UTC; by default all.
+    progress : callable, optional
+        Told in words what was learnt, or why nothing was.
+
+    Returns
+    -------
+    FollowerClassifier or None
+        None where fewer than 50 fake or fewer than 50 real followers are labelled.
+    """
+    tell = progress or (lambda _: None)
+    when = "" if until is None else f" by {until:%Y-%m-%d}"
+    labelled = tables.connection.execute(
+        f"""
+        SELECT {", ".join(f"{name}::DOUBLE AS {name}" for name in COLUMNS)}, fake FROM followers
+        WHERE fake IS NOT NULL {"" if until is None else "AND observed_at <= $until"}
+        QUALIFY row_number() OVER (PARTITION BY follower_id ORDER BY observed_at DESC, account_id) = 1
+        ORDER BY ALL
+        """,
+        {} if until is None else {"until": until.to_pydatetime()},
+    ).df()
+    fakes = int(labelled["fake"].sum())
+    real = len(labelled) - fakes
+    if min(fakes, real) < FEWEST:
+        tell(
+            f"{fakes} fake and {real} real followers are labelled{when}; below {FEWEST} of either, fake followers are"
+            " told by the classifier that Impel comes with"
+        )
+        return None
+    tell(f"the follower classifier, from {fakes} fake and {real} real labelled followers{when}")
+    return FollowerClassifier().fit(labelled, labelled["fake"])
