@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 # pip finds the build backend's program only on the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo test lint types contracts tests lock clean
+.PHONY: help install demo test lint types contracts tests docs lock clean
 
 help: ## Say what there is
 	@echo "Impel: how likely is this influencer to drive the action a campaign wants, and how sure are we?"
@@ -53,6 +53,9 @@ contracts: install ## Which folder may import which (import-linter)
 tests: install ## Tests only
 	@echo "==> pytest"
 	@$(BIN)/pytest -n 2
+
+docs: install ## Write the pages that are made from the code
+	@$(BIN)/python -m features.catalogue > docs/features.md
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
