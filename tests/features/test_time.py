@@ -118,6 +118,19 @@ def test_deleting_all_that_is_later_changes_nothing(seed: int, disturbance: int)
     )
 
 
+@pytest.mark.parametrize("place", range(3, 100, 5))
+def test_one_pair_at_a_time_on_a_history_that_ends_with_its_decision(place: int) -> None:
+    before = case(1)
+    pair = before.pairs.iloc[[place]]
+    moment, campaigns = pair["decided_at"].iloc[0], before.frames["campaigns"]
+    late = late_rows(before.frames, moment)
+    late["campaigns"] = (campaigns["starts_at"] > moment) & (campaigns["campaign_id"] != pair["campaign_id"].iloc[0])
+    # An outcome without its campaign says nothing: what is decided before a campaign starts must be known by then.
+    late["campaigns"] &= ~campaigns["campaign_id"].isin(before.frames["outcomes"].loc[~late["outcomes"], "campaign_id"])
+    frames = {**before.frames, **{name: before.frames[name][~rows] for name, rows in late.items()}}
+    assert_same_bits(before.X.iloc[[place]], build(prepared(frames), pair))
+
+
 @few
 @given(seeds, disturbances)
 def test_scrambling_all_that_is_later_changes_nothing(seed: int, disturbance: int) -> None:
