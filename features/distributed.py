@@ -1,8 +1,8 @@
 """The features over the buckets of a store, on the workers of a Dask or a Spark cluster.
 
 Pairs are dealt by the bucket of their account, and a worker calls `features.build` on the pairs of one bucket: the same
-function, the same bits. All that looks across buckets are the published social scores; they are published first, each
-moment as a task, so that building only reads them. docs/scale.md says what a cluster needs.
+function, the same bits. What looks across buckets is published every thirty days and kept in the store's folder; it is
+published first, so that building a bucket reads no other. docs/scale.md says what a cluster needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from features.catalogue import FEATURES
 from features.errors import DataError, ImpelError
 from features.pipeline import Asked, build
-from features.social_scores import PERIOD, scores_at
+from features.social_scores import PERIOD
 from features.store import EventStore
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Engine = Callable[[Work, list[bytes]], Iterator[Any]]
     """Applies a function to each task somewhere and yields what it returned, in the order of the tasks."""
 
+PERIODS_AT_ONCE = 6
+"""Publications of one task: each task reads the whole store once, which costs about as much as publishing for six."""
 PAIRS_AT_ONCE = 100_000
 """Pairs of one task: bounds what a worker sends back."""
 SAME = ("impel", "duckdb", "numba", "numpy", "pandas")
@@ -118,7 +120,7 @@ def build_spark(
 
 
 def _spread(store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None, engine: Engine) -> pd.DataFrame:
-    """Publish the scores, then build the features, both by tasks that an engine runs."""
+    """Publish, then build the features, both by tasks that an engine runs."""
 
     def answers(tasks: Sequence[Callable[[EventStore], Any]]) -> Iterator[Any]:
         for answer in engine(_worker(store), [pickle.dumps(task) for task in tasks]) if tasks else ():
@@ -127,32 +129,30 @@ def _spread(store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | No
             yield answer
 
     asked = Asked.of(store, pairs, campaigns)
-    moments = np.unique(asked.decided_at // PERIOD * PERIOD)
-    for _ in answers([partial(_publish, moment=int(moment)) for moment in moments]):
+    wanted = pairs.columns.intersection(["campaign_id", "account_id", "decided_at", "fee"])
+    narrow = pairs[wanted].reset_index(drop=True)
+    _, first = np.unique(asked.decided_at // PERIOD, return_index=True)
+    some = _runs(first, PERIODS_AT_ONCE)
+    for _ in answers([partial(_publish, pairs=narrow.iloc[rows], campaigns=campaigns) for rows in some]):
         pass
-    narrow = pairs[pairs.columns.intersection(["campaign_id", "account_id", "decided_at", "fee"])]
-    parts = _dealt(store.bucket_of[asked.row])
+    bucket = store.bucket_of[asked.row]
+    parts = [rows for number in np.unique(bucket) for rows in _runs(np.flatnonzero(bucket == number), PAIRS_AT_ONCE)]
     columns = np.full((len(FEATURES), len(pairs)), np.nan)
-    tasks = [partial(build, pairs=narrow.iloc[rows].reset_index(drop=True), campaigns=campaigns) for rows in parts]
+    tasks = [partial(build, pairs=narrow.iloc[rows], campaigns=campaigns) for rows in parts]
     for rows, part in zip(parts, answers(tasks), strict=True):
         columns[:, rows] = part[list(FEATURES)].to_numpy().T
     return asked.frame(store, columns, slice(None))
 
 
-def _dealt(bucket: IntArray) -> list[IntArray]:
-    """Deal pairs by their bucket, in parts of bounded size."""
-    return [
-        rows[start : start + PAIRS_AT_ONCE]
-        for number in np.unique(bucket)
-        for rows in [np.flatnonzero(bucket == number)]
-        for start in range(0, len(rows), PAIRS_AT_ONCE)
-    ]
+def _runs(rows: IntArray, size: int) -> list[IntArray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _publish(store: EventStore, moment: int) -> None:
+def _publish(store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | None) -> None:
+    """Publish what one pair of each period needs, which is what all of that period need."""
     if not os.access(store.folder, os.W_OK):
         raise DataError(f"Worker {gethostname()} cannot write to {store.folder}, where social scores are published.")
-    scores_at(store, moment)
+    build(store, pairs, campaigns=campaigns)
 
 
 def _worker(store: EventStore) -> Work:
@@ -170,9 +170,7 @@ def _worker(store: EventStore) -> Work:
         try:
             for name, here in wanted.items():
                 if (there := metadata.version(name)) != here:
-                    return (
-                        f"Worker {gethostname()} has {name} {there}, not {here}; install the same versions everywhere."
-                    )
+                    raise ImportError(f"{name} is {there}, not {here}")  # noqa: TRY301
             answer = import_module("features.distributed").answer
         except ImportError as error:
             return f"Worker {gethostname()} cannot run Impel: {error}; install the same versions everywhere."

@@ -169,7 +169,8 @@ def test_a_worker_with_another_version_says_so(
     finally:
         client.run(lambda: sys.path.remove(place))
     assert refused == (
-        f"Worker {gethostname()} has duckdb 0.10, not {version('duckdb')}; install the same versions everywhere."
+        f"Worker {gethostname()} cannot run Impel: duckdb is 0.10, not {version('duckdb')}; "
+        "install the same versions everywhere."
     )
 
 
