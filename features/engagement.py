@@ -6,75 +6,104 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import Features, FloatArray, divide
-from features.tables import INTERACTIONS
+from features import responders
+from features.events import Features, divide
 
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
-    from features.events import Window
     from features.known import Known
 
 NEWEST_POSTS = 20
-_DEPTHS = (("comments", "likes"), ("shares", "likes"), ("saves", "likes"), ("clicks", "views"))
 
 
 def measures(bucket: Bucket) -> Measures:
-    """Work out the values of single posts and interactions."""
-    posts, reactions = bucket.events["posts"], bucket.events["interactions"]
-    kind = reactions.codes("kind")
-    paired = {}
-    for top, bottom in _DEPTHS:
-        over, under = posts.numbers(top), posts.numbers(bottom)
-        paired[f"{top} with {bottom}"] = np.where(np.isnan(under), np.nan, over)
-        paired[f"{bottom} with {top}"] = np.where(np.isnan(over), np.nan, under)
+    """Work out the values of single posts."""
+    posts = bucket.events["posts"]
     return {
-        **paired,
         "log engagements": np.log1p(bucket.engagements),
         "log likes": np.log1p(posts.numbers("likes")),
         "log comments": np.log1p(posts.numbers("comments")),
         "views per follower": divide(posts.numbers("views"), bucket.post_followers),
+        "caption words": np.where(posts.flags("caption_known"), posts.codes("words_size"), np.nan),
         "organic": ~posts.flags("sponsored"),
-        "reaction": kind != INTERACTIONS.index("follow"),
-        "reply": kind == INTERACTIONS.index("reply"),
-        "comment": kind == INTERACTIONS.index("comment"),
     }
 
 
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
-    of, bucket, rate = known.measured(measures), known.bucket, known.bucket.engagement_rate
-    posts, rated = known.posts, known.rated_posts
-    season, rated_season, newest = posts.recent(90), rated.recent(90), posts.newest(NEWEST_POSTS)
+    return {**_rhythm(known), **_level(known), **_depth(known), **_sponsored(known), **responders.features(known)}
+
+
+def _rhythm(known: Known) -> Features:
+    posts = known.posts
     gap, gap_deviation = posts.gaps()
-    reactions = known.interactions
-    responders = reactions.distinct(reactions.codes("actor"), of["reaction"])
-    reaction_count = reactions.count(of["reaction"])
     return {
-        "log_followers": np.log1p(known.followers),
-        "posts_90d": season.count(),
+        "posts_90d": posts.recent(90).count(),
         "days_since_last_post": posts.days_since_last(),
         "posting_irregularity_180d": divide(gap_deviation, gap),
-        "engagement_rate_median_90d": rated_season.median(rate),
-        "engagement_rate_spread_90d": divide(rated_season.deviation(rate), rated_season.mean(rate)),
-        "engagement_rate_trend": divide(rated.recent(30).mean(rate), rated.mean(rate)) - 1,
-        "engagements_log_median_90d": season.median(of["log engagements"]),
-        "likes_log_mean_newest": newest.mean(of["log likes"]),
-        "comments_log_mean_newest": newest.mean(of["log comments"]),
-        "comments_log_spread_newest": newest.deviation(of["log comments"]),
-        "views_per_follower_median_90d": rated_season.median(of["views per follower"]),
-        **{f"{top}_per_{bottom[:-1]}_90d": _ratio(season, of, top, bottom) for top, bottom in _DEPTHS},
-        "sponsored_share_90d": season.share(posts.flags("sponsored")),
-        "sponsored_to_organic_180d": divide(
-            posts.mean(bucket.engagements, posts.flags("sponsored")), posts.mean(bucket.engagements, of["organic"])
-        ),
-        "reactions_log_90d": np.log1p(reaction_count),
-        "responders_per_reaction_90d": divide(responders.distinct, reaction_count),
-        "returning_responder_share_90d": divide(responders.returning, responders.distinct),
-        "responder_concentration_90d": divide(responders.squares, reaction_count**2),
-        "replies_per_comment_90d": divide(reactions.count(of["reply"]), reactions.count(of["comment"])),
+        "topic_concentration_180d": posts.concentration("topics"),
+        "caption_words_mean_180d": posts.mean(known.measured(measures)["caption words"]),
     }
 
 
-def _ratio(posts: Window, of: Measures, top: str, bottom: str) -> FloatArray:
-    """Divide two sums over the posts on which both were measured."""
-    return divide(posts.sum(of[f"{top} with {bottom}"]), posts.sum(of[f"{bottom} with {top}"]))
+def _level(known: Known) -> Features:
+    of, rate, posts, rated = known.measured(measures), known.bucket.engagement_rate, known.posts, known.rated_posts
+    season, newest, rated_month, rated_season = (
+        posts.recent(90),
+        posts.newest(NEWEST_POSTS),
+        rated.recent(30),
+        rated.recent(90),
+    )
+    level = of["log engagements"]
+    low, middle, high, best = posts.quantiles(level, (0.25, 0.5, 0.75, 1.0))
+    mean = rated.mean(rate)
+    return {
+        "log_followers": np.log1p(known.followers),
+        "engagement_rate_median_90d": rated_season.median(rate),
+        "engagement_rate_median_180d": rated.median(rate),
+        "engagement_rate_spread_90d": divide(rated_season.deviation(rate), rated_season.mean(rate)),
+        "engagement_rate_trend": divide(rated_month.mean(rate), mean) - 1,
+        "engagements_log_median_90d": season.median(level),
+        "engagements_log_range_180d": np.where(posts.measured(level) > 1, high - low, np.nan),
+        "engagements_log_best_180d": best - middle,
+        "engagements_log_slope_180d": posts.slope(level),
+        "likes_log_mean_newest": newest.mean(of["log likes"]),
+        "comments_log_mean_newest": newest.mean(of["log comments"]),
+        "comments_log_spread_newest": newest.deviation(of["log comments"]),
+        "views_log_median_90d": np.log1p(season.median(posts.numbers("views"))),
+        "views_per_follower_median_90d": rated_season.median(of["views per follower"]),
+        "views_per_follower_best_180d": rated.maximum(of["views per follower"]),
+        "clicks_log_180d": np.log1p(posts.mean(posts.numbers("clicks"))),
+    }
+
+
+def _depth(known: Known) -> Features:
+    season, rated, bucket = known.posts.recent(90), known.rated_posts.recent(90), known.bucket
+    likes, views = season.numbers("likes"), season.numbers("views")
+    return {
+        **{
+            f"{kind}_per_like_90d": season.ratio(season.numbers(kind), likes)
+            for kind in ("comments", "shares", "saves")
+        },
+        **{
+            f"{kind}_per_follower_90d": rated.ratio(season.numbers(kind), bucket.post_followers)
+            for kind in ("comments", "shares", "saves")
+        },
+        "clicks_per_view_90d": season.ratio(season.numbers("clicks"), views),
+        "engagements_per_view_90d": season.ratio(bucket.engagements, views),
+    }
+
+
+def _sponsored(known: Known) -> Features:
+    posts, bucket = known.posts, known.bucket
+    sponsored, engagements = posts.flags("sponsored"), bucket.engagements
+    organic = posts.mean(engagements, known.measured(measures)["organic"])
+    return {
+        "sponsored_share_30d": posts.recent(30).share(sponsored),
+        "sponsored_share_90d": posts.recent(90).share(sponsored),
+        "days_since_last_sponsored": posts.days_since_last(sponsored),
+        "sponsors_180d": posts.distinct(posts.codes("sponsor"), sponsored).distinct,
+        "sponsored_to_organic_180d": divide(posts.mean(engagements, sponsored), organic),
+        "sponsored_rate_median_180d": known.rated_posts.median(bucket.engagement_rate, sponsored),
+        "sponsored_clicks_per_view_180d": posts.ratio(posts.numbers("clicks"), posts.numbers("views"), sponsored),
+    }

@@ -181,6 +181,14 @@ class History:
         return np.minimum(self.events.position(self.owner, self.decided_at - int(days * DAY)), self.stop)
 
 
+class Tally(NamedTuple):
+    """Number, sum and sum of squares of the measured values of each pair: (n,) float64 each."""
+
+    count: FloatArray
+    total: FloatArray
+    squares: FloatArray
+
+
 class Repeats(NamedTuple):
     """How often codes repeat within the window of each pair: (n,) float64 each.
 
@@ -313,6 +321,14 @@ class Window:
         """Count the measured values; 0 where there is none."""
         return self._total(values, keep)[1]
 
+    def tally(self, values: FloatArray) -> Tally:
+        """Count and add up the measured values and their squares; 0 everywhere without one."""
+        return Tally(*kernels.tally(self.row, self.start, self.stop, values))
+
+    def histogram(self, bins: IntArray, size: int) -> FloatArray:
+        """Count the events in each of the bins 0 to size - 1, leaving out others: (n, size)."""
+        return kernels.histogram(self.row, self.start, self.stop, bins, size)
+
     def share(self, flags: BoolArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the share of the events whose flag is set; null without an event."""
         return divide(kernels.count(self.row, self.start, self.stop, flags, _flags(keep)), self.count(keep))
@@ -382,7 +398,7 @@ class Window:
         return Repeats(*kernels.distinct(self.row, self.start, self.stop, codes, _flags(keep)))
 
     def concentration(self, lists: str) -> FloatArray:
-        """Give the sum of the squared shares of the words in a column of lists of codes; null without a word."""
+        """Say how probably two words out of a column of lists are the same (Simpson 1949); null below two words."""
         columns = (self.codes(f"{lists}_start"), self.codes(f"{lists}_size"), self.codes(lists))
         return kernels.word_concentration(self.row, self.start, self.stop, *columns)
 

@@ -413,13 +413,13 @@ def distinct(row, start, stop, codes, keep):
 
 @compiled
 def word_concentration(row, start, stop, list_start, list_size, words):
-    """Return the sum of the squared shares of the words in the lists of the events; null without a word."""
+    """Return how probably two words drawn out of the lists of the events are the same; null below two words."""
     result = np.full(len(start), np.nan)
     for i in range(len(start)):
         size = 0
         for k in range(start[i], stop[i]):
             size += list_size[row[k]]
-        if size == 0:
+        if size < 2:
             continue
         ordered = np.empty(size, np.int64)
         place = 0
@@ -429,13 +429,13 @@ def word_concentration(row, start, stop, list_start, list_size, words):
                 ordered[place] = word
                 place += 1
         ordered.sort()
-        run, squared = 0, 0.0
+        run, alike = 0, 0.0
         for k in range(size):
             run += 1
             if k + 1 == size or ordered[k + 1] != ordered[k]:
-                squared += float(run) * run
+                alike += float(run) * (run - 1)
                 run = 0
-        result[i] = squared / (float(size) * size)
+        result[i] = alike / (float(size) * (size - 1))
     return result
 
 
@@ -608,3 +608,14 @@ def jumps(at, row, start, stop, growth, before, usual, since, post_at, post_row,
                 leaps[i] += 1
                 leapt[i] += more
     return excess, fall, unexplained, leaps, leapt, risen, place
+
+
+@compiled
+def neighbourhood(values, reach):
+    """Return median and median absolute deviation of each value and the `reach` before and behind it in the list."""
+    level, deviation = np.empty(len(values)), np.empty(len(values))
+    for i in range(len(values)):
+        near = values[max(i - reach, 0) : i + reach + 1].copy()
+        level[i] = np.median(near)
+        deviation[i] = np.median(np.abs(near - level[i]))
+    return level, deviation

@@ -33,6 +33,7 @@ TEXTS = (
     "\n",
     "\nlove the look of this",
 )
+CAPTIONS = ("hello \U0001f600", "ad", "\u0634\u0643\u0631\u0627", "", "#ad for a_b: 24/7, isn't it", "so long " * 60)
 BUCKETS = {
     "country": ("US", "GB", "TH", "FR"),
     "age": ("13-17", "18-24", "25-34"),
@@ -149,7 +150,7 @@ def _posts(rng: Generator, owner: Any, days: int) -> pd.DataFrame:
             "published_at": _moments(rng, size, 0, days),
             "sponsor_id": _maybe(rng, rng.choice(["b0", "b1", "b2"], size), 0.7),
             "topics": pd.Series(topics, dtype=object),
-            "caption": _maybe(rng, rng.choice(["hello \U0001f600", "ad", "\u0634\u0643\u0631\u0627"], size)),
+            "caption": _maybe(rng, rng.choice(CAPTIONS, size)),
         }
     )
     read = written.loc[np.repeat(np.arange(size), rng.integers(1, 4, size))].reset_index(drop=True)
@@ -169,10 +170,11 @@ def _posts(rng: Generator, owner: Any, days: int) -> pd.DataFrame:
 
 def _interactions(rng: Generator, owner: Any, ids: Any, days: int) -> pd.DataFrame:
     size = len(owner)
-    fans = np.array([f"fan{i}" for i in range(40)])
+    # A few fans come again and again, most once.
+    fans = np.array([f"fan{i}" for i in np.minimum(rng.geometric(0.15, size), 40)])
     return pd.DataFrame(
         {
-            "actor_id": np.where(rng.random(size) < 0.5, rng.choice(ids, size), rng.choice(fans, size)),
+            "actor_id": np.where(rng.random(size) < 0.5, rng.choice(ids, size), fans),
             "account_id": owner,
             "post_id": _maybe(rng, rng.choice(["p0001", "p0002"], size)),
             "kind": rng.choice(INTERACTIONS, size),

@@ -7,10 +7,15 @@ The order here is the order of the feature matrix. What the texts below take as 
   a reading without a time counts as read after three days, and gives way to one with that time.
 - Engagements are likes plus comments, as far as they were measured. "Rate" is engagements per follower at the time of
   the post: by the last reading up to then, or else the first after it that is known.
-- Means, medians and standard deviations (of the population) leave nulls out; what would divide by 0 is null. Logarithms
-  are natural; log1p(x) is log(1 + x). Where only the newest are taken, those of one moment stand in the order of the
-  hash of their id.
+- Means, medians and standard deviations (of the population) leave nulls out; what would divide by 0 is null. Quartiles
+  are interpolated linearly. Logarithms are natural; log1p(x) is log(1 + x). Where only the newest are taken, those of
+  one moment stand in the order of the hash of their id.
 - Interactions are what others did (what an account does to itself is left out); reactions are those but follows.
+- An account's own reaction to another account is an answer where that had reacted to it within the 90 days before.
+- Concentration is how probably two out of those counted are of one kind, or person: with counts n of each and N of all,
+  the sum of n(n - 1) over N(N - 1) (Simpson 1949), which does not depend on the size of a sample.
+- A community has n m / r people where n reacted in the 60 days that end 30 days ago, m in the 30 days since, and r in
+  both (capture and recapture); where r is 0 it is endless, and reactions per person are 0.
 - A follower looks fake with at least two of: following over 1,500, following over ten times the followers (taken as at
   least 1), at most five posts, no picture. A follower counts as often as sampled.
 - A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before
@@ -92,3 +97,34 @@ def lost_families(missing: Collection[str]) -> list[str]:
     """Say in words which families lose how many of their features without the missing tables."""
     sizes = Counter(feature.family for feature in FEATURES.values())
     return [f"{family} ({len(names)} of {sizes[family]})" for family, names in without(missing).items()]
+
+
+def page() -> str:
+    """Return the catalogue as a page in Markdown."""
+    definitions = (__doc__ or "").partition("What the texts below take as said:")[2]
+    sizes = Counter(feature.family for feature in FEATURES.values())
+    lines = [
+        "# Features",
+        "",
+        "<!-- Made by `make docs` from features/catalogue; do not edit. -->",
+        "",
+        f"{len(FEATURES)} features in {len(sizes)} families, and {len(CATEGORIES)} texts that a model takes as",
+        f"categories: {', '.join(CATEGORIES)}. Each is computed for a pair of campaign and account from what was known",
+        "when the decision was made, and for nothing else. `impel features --describe` prints this list.",
+        "",
+        "What the meanings below take as said:",
+        "",
+        definitions.strip(),
+        "",
+        "Direction is what theory demands of the likelihood as the feature grows: up, down, or free where it may go",
+        "either way.",
+    ]
+    for family in sizes:
+        lines += ["", f"## {family[0].upper()}{family[1:]} ({sizes[family]})", ""]
+        lines += ["| feature | unit | meaning | null where | direction | tables |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| `{one.name}` | {one.unit} | {one.meaning} | {one.null} | {one.direction} | {', '.join(one.tables)} |"
+            for one in FEATURES.values()
+            if one.family == family
+        ]
+    return "\n".join(lines) + "\n"

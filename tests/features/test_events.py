@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -250,8 +251,8 @@ def test_the_concentration_of_words(pairs: list[tuple[int, int]], lists: list[li
     owner = np.array([owner for owner, _ in pairs], np.int64)
     window = History(events, owner, np.zeros(len(pairs), np.int64)).window()
     found = [[word for words in lists[owner::OWNERS] for word in words] for owner, _ in pairs]
-    shares = [np.unique(words, return_counts=True)[1] / max(len(words), 1) for words in found]
-    expected = [np.sum(share**2) if len(share) else np.nan for share in shares]
+    draws = [[one == other for one, other in permutations(words, 2)] for words in found]
+    expected = [np.mean(same) if same else np.nan for same in draws]
     np.testing.assert_allclose(window.concentration("word"), expected, rtol=1e-12)
 
 

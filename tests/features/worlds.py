@@ -52,6 +52,7 @@ def whole_world() -> dict[str, pd.DataFrame]:
                 "published_at": _ago(80, 40, 20, 5, 5),
                 "sponsor_id": [None, "b", None, None, None],
                 "topics": [["food"]] * 5,
+                "caption": "good food",
                 "views": 1_000.0,
                 "likes": 100.0,
                 "comments": 10.0,
@@ -62,12 +63,13 @@ def whole_world() -> dict[str, pd.DataFrame]:
         ),
         "interactions": pd.DataFrame(
             {
-                "actor_id": "fan",
-                "account_id": "a",
-                "kind": ["comment", "reply", "mention", "reshare", "follow"],
-                "at": _ago(9, 8, 7, 6, 5),
+                "actor_id": ["fan"] * 6 + ["a"],
+                "account_id": ["a"] * 6 + ["a too"],
+                "post_id": ["p3", "p3", None, None, None, "p2", "p5"],
+                "kind": ["comment", "reply", "mention", "reshare", "follow", "comment", "comment"],
+                "at": _ago(9, 8, 7, 6, 5, 40, 4),
                 "actor_followers": 100.0,
-                "text": ["so good to see", "so good to hear", None, None, None],
+                "text": ["so good to see", "so good to hear", None, None, None, "so good to eat", "so good to be"],
             }
         ),
         "audiences": pd.DataFrame({"account_id": "a", "observed_at": NOW - pd.Timedelta(days=9), **shares}),
@@ -165,6 +167,7 @@ CASES: dict[str, Callable[[Frames], Frames]] = {
     "no like": _with("posts", likes=0),
     "no view": _with("posts", views=0),
     "no engagement": _with("posts", likes=0, comments=0),
+    "captions unknown": _with("posts", caption=None),
     "topics unknown": _with("posts", topics=None),
     "other topics": _with("posts", topics=["cars"]),
     "no topic in the brief": _with("campaigns", topics=None),
@@ -179,6 +182,13 @@ CASES: dict[str, Callable[[Frames], Frames]] = {
     "only follows": _with("interactions", kind="follow"),
     "no comment": _with("interactions", kind="reply"),
     "no text": _with("interactions", text=None),
+    "posts reacted to unknown": lambda frames: {
+        **frames,
+        "interactions": frames["interactions"].drop(columns="post_id"),
+    },
+    "nobody reacted before": _rows("interactions", lambda rows: rows["at"] > NOW - pd.Timedelta(days=30)),
+    "nobody reacted of late": _rows("interactions", lambda rows: rows["at"] < NOW - pd.Timedelta(days=30)),
+    "no reaction to others": _rows("interactions", lambda rows: rows["actor_id"] != "a"),
     "followers of fans unknown": _with("interactions", actor_followers=None),
     "no sample": _rows("followers"),
     "sample of a year ago": _earlier("followers", "observed_at", 335),
@@ -226,6 +236,7 @@ CASES: dict[str, Callable[[Frames], Frames]] = {
         _with("pairs", decided_at=NOW - pd.Timedelta(microseconds=1)),  # the last publication is 30 days ago
         lambda frames: {**frames, "posts": frames["posts"].assign(published_at=_ago(29, 20, 10, 5, 5))},
         lambda frames: {**frames, "account_stats": frames["account_stats"].assign(observed_at=_ago(29, 20, 10, 5, 29))},
+        _with("interactions", at=NOW - pd.Timedelta(days=5)),
     ),
     "nothing known at all": _both(*(_rows(table) for table in EVENTS)),
 }
