@@ -12,6 +12,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
+from features import authenticity
 from features.errors import ImpelError
 from features.follower_classifier import COLUMNS, FollowerClassifier, default_classifier
 
@@ -70,7 +71,8 @@ def fitted() -> FollowerClassifier:
 @pytest.mark.parametrize(
     ("size", "labelled", "hidden"),
     [
-        (60, (80, 400), ()),
+        (400, (80, 400), ()),  # what the labels leave open outweighs the sample
+        (100, (25, 150), ()),
         (60, (400, 80), ()),
         (60, (80, 400), ("has_picture", "is_private")),
         (100, (80, 400), ("followers", "is_private")),
@@ -83,7 +85,7 @@ def test_shares_are_unbiased_and_intervals_hold_them_whatever_the_labels_and_col
     found = estimated(size, fakes=labelled[0], real=labelled[1], hidden=hidden)
     # Half a point is the error of these means; near 0 some samples would lie below it, which lifts their mean.
     assert (found["share"] - found.index).abs().max() < (0.02 if not hidden else 0.03)
-    assert found["covered"].between(0.87, 0.985).all()
+    assert found["covered"].between(0.86, 0.98).all()
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])
@@ -191,6 +193,10 @@ def test_it_works_with_scikit_learn() -> None:
     areas = cross_val_score(clone(FollowerClassifier(base_rate=0.3)), profiles, fake, scoring="roc_auc", cv=3)
     assert areas.min() > 0.85
     assert clone(FollowerClassifier(base_rate=0.3)).set_params(base_rate=0.4).get_params() == {"base_rate": 0.4}
+
+
+def test_it_belongs_to_the_family_authenticity() -> None:
+    assert authenticity.FollowerClassifier is FollowerClassifier
 
 
 def test_the_default_knows_a_bought_follower_from_a_friend() -> None:
