@@ -214,7 +214,8 @@ def _is_decimal(received: str) -> bool:
 
 
 def _is_list(received: str) -> bool:
-    return re.fullmatch(rf"({_PLAIN})\[\d*\]", received) is not None
+    # Lists that are all empty have elements of no type.
+    return re.fullmatch(rf"""({_PLAIN}|"NULL")\[\d*\]""", received) is not None
 
 
 def _is_lossless(kind: Kind, received: str) -> bool:

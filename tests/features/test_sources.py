@@ -152,6 +152,12 @@ def test_the_time_zone_of_the_machine_does_not_matter(
     pd.testing.assert_frame_equal(in_order(found["outcomes"]), expected["outcomes"])
 
 
+def test_topics_that_are_all_empty_are_lists() -> None:
+    given = small_tables()
+    given["campaigns"]["topics"] = pd.Series([[] for _ in range(len(given["campaigns"]))], dtype=object)
+    assert [list(topics) for topics in frames(given)["campaigns"]["topics"]] == [[]] * len(given["campaigns"])
+
+
 @pytest.mark.parametrize(
     ("text", "topics"),
     [
