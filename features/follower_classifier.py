@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError, SettingError, nearest
-from features.follower_curves import COMBINATIONS, CURVES, WEIGHTS, design, known_counts, learn, log_odds
+from features.follower_curves import COMBINATIONS, CURVES, WEIGHTS, design, known_counts, learn, log_odds, read_only
+from features.share_interval import shares
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,7 +31,6 @@ TELLS = 0.2
 """What is known of a follower says enough where the mean probabilities of fakes and of others are this far apart."""
 FORMAT = 1
 _ALL_KNOWN = 4 * COMBINATIONS - 1
-_NORMAL_95 = 1.6448536269514722
 
 
 class FakeShare(NamedTuple):
@@ -205,11 +205,9 @@ class FollowerClassifier:
     def share_from_sums(self, count: npt.ArrayLike, total: npt.ArrayLike, squares: npt.ArrayLike) -> FakeShare:
         """Estimate the share of fakes in each of m samples from three sums over their scores.
 
-        The interval holds the shares p that lie within 1.645 standard errors of the mean score (as Wilson's does). The
-        error is that of the sample, whose scores vary by p * v1 + (1 - p) * v0 + p * (1 - p), where v1 and v0 are the
-        variances among fake and among real followers, and that of the labelled followers' means, which the scores rest
-        on. Where the scores of a sample vary more than that, as those do of followers of whom less is known, the
-        interval widens with them.
+        The interval covers the error of the sample and that of the labels that the scores rest on
+        (`features.share_interval`); where the scores of a sample vary more than those of the labelled followers, as
+        scores do of followers of whom less is known, it widens with them.
 
         Parameters
         ----------
@@ -221,26 +219,11 @@ class FollowerClassifier:
         share, low, high : (m,) float64
             Between 0 and 1; NaN where the count is 0. Few scores say little: of one the interval takes most of 0 to 1.
         """
-        count, total, squares = (np.asarray(values, np.float64) for values in (count, total, squares))
-        real, fake = self.variances_[_ALL_KNOWN] / np.diff(self.means_[_ALL_KNOWN]) ** 2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            n = np.where(count > 0, count, np.nan)
-            share = np.clip(total / n, 0, 1)
-            varied = (squares - total**2 / n) / (n - 1)
-            widened = np.fmax(1, varied / (share * fake + (1 - share) * real + share * (1 - share)))
-            widened = np.where(n > 1, widened, 1)
-        # (share - p)^2 = scale * (spread(p) / n + p^2 * fake / fakes + (1 - p)^2 * real / reals), solved for p.
-        scale = _NORMAL_95**2 * widened
-        of_real, of_fake = np.array([real, fake]) / self.labels_
-        a = 1 + scale * (1 / n - of_real - of_fake)
-        b = share + scale * ((fake - real + 1) / (2 * n) - of_real)
-        c = share**2 - scale * (real / n + of_real)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            root = np.sqrt(b**2 - a * c)
-            low, high = np.clip((b - root) / a, 0, 1), np.clip((b + root) / a, 0, 1)
-        # The labelled followers are so few, or the scores vary so much, that any share is possible.
-        anything = a <= 0
-        return FakeShare(share, np.where(anything, 0, low), np.where(anything, 1, high))
+        sums = [np.asarray(values, np.float64) for values in (count, total, squares)]
+        apart = self.means_[_ALL_KNOWN, 1] - self.means_[_ALL_KNOWN, 0]
+        variances = self.variances_[_ALL_KNOWN] / apart**2
+        found = shares(*(read_only(values.ravel()) for values in sums), read_only(variances), read_only(self.labels_))
+        return FakeShare(*(values.reshape(sums[0].shape) for values in found))
 
     def to_json(self) -> str:
         """Return all that was learnt as JSON, with every bit of the numbers."""

@@ -120,10 +120,11 @@ def log_odds(profiles: tuple[FloatArray, ...], weights: FloatArray, usual: Float
         Four times the combination of counts, plus 2 where has_picture is known, plus 1 where is_private is.
     """
     # Columns of Arrow and pandas may be read only, and a tuple is compiled only where all are alike.
-    return _log_odds(tuple(_read_only(values) for values in profiles), _read_only(weights), _read_only(usual))
+    return _log_odds(tuple(read_only(values) for values in profiles), read_only(weights), read_only(usual))
 
 
-def _read_only(values: FloatArray) -> FloatArray:
+def read_only(values: FloatArray) -> FloatArray:
+    """Return the values as contiguous float64 that cannot be written to: one type for what is compiled."""
     view = np.ascontiguousarray(values, np.float64).view()
     view.flags.writeable = False
     return view
