@@ -101,9 +101,10 @@ def test_an_account_without_any_event(frames: Frames, pairs: pd.DataFrame, X: pd
     of_the_person = {name for name, feature in FEATURES.items() if feature.family == "cross-platform"}
     of_the_person |= {"influencer_past_performance", "own_language_share"}
     known = {name for name in FEATURES if silent[name].notna().any()}
-    assert known - of_the_offer - of_the_person == {
-        name for name, feature in FEATURES.items() if feature.null == "never"
-    } - of_the_offer - of_the_person
+    assert (
+        known - of_the_offer - of_the_person
+        == {name for name, feature in FEATURES.items() if feature.null == "never"} - of_the_offer - of_the_person
+    )
 
 
 def _largest(frames: Frames) -> Frames:
@@ -230,7 +231,7 @@ def test_names_in_any_script_carry_no_meaning(frames: Frames, pairs: pd.DataFram
                 lambda words: [f"\u05d0\u05d5\u05db\u05dc {w}" for w in words], na_action="ignore"
             )
         if "caption" in rows:
-            made["caption"] = "\u202e\U0001f1f9\U0001f1ed" * 50
+            made["caption"] = "\u202e\U0001f1f9\U0001f1ed" * 50 + " " + rows["caption"]  # as many words as before
         return made
 
     renamed = build(prepared({name: named(rows) for name, rows in frames.items()}), named(pairs))
