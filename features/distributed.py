@@ -132,8 +132,9 @@ def _spread(store: EventStore, pairs: pd.DataFrame, campaigns: pd.DataFrame | No
     wanted = pairs.columns.intersection(["campaign_id", "account_id", "decided_at", "fee"])
     narrow = pairs[wanted].reset_index(drop=True)
     _, first = np.unique(asked.decided_at // PERIOD, return_index=True)
-    some = _runs(first, PERIODS_AT_ONCE)
-    for _ in answers([partial(_publish, pairs=narrow.iloc[rows], campaigns=campaigns) for rows in some]):
+    # All of one account: what is published is the same, and a task then builds in one bucket.
+    some = [narrow.iloc[rows].assign(account_id=narrow["account_id"].iloc[0]) for rows in _runs(first, PERIODS_AT_ONCE)]
+    for _ in answers([partial(_publish, pairs=few, campaigns=campaigns) for few in some]):
         pass
     bucket = store.bucket_of[asked.row]
     parts = [rows for number in np.unique(bucket) for rows in _runs(np.flatnonzero(bucket == number), PAIRS_AT_ONCE)]
