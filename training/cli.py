@@ -321,6 +321,53 @@ def rank(
 
 @main.command()
 @_DATA
+@click.option("--account", metavar="ID", required=True, help="An account of DATA.")
+@click.option(
+    "--as-of",
+    callback=_moment,
+    metavar="TIME",
+    help="Computed as of exactly this moment, from what was known then; by default the newest moment of the data.",
+)
+@click.option(
+    "--statement",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Actions of Kred's statement to name.",
+)
+@click.option(
+    "--cpm",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="What 1,000 impressions cost, for the earned media value.",
+)
+@_JSON
+def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, cpm: float, as_json: bool) -> None:
+    """Show the social scores of one account with all that they are made of.
+
+    Klout, Kred and PeerIndex as they would have been, PeerIndex by topic, and which action gave how many of Kred's
+    points, the newest first. Beside them followers, engagement rate, earned media value and past outcomes.
+
+    The features of a pair read the last publication of the scores before it was decided, every thirty days; this is
+    computed at the moment itself, so the two may differ.
+
+    For example: impel scores market --account a00017 --as-of 2026-01-31 --statement 50
+    """
+    from training.files import prepared
+    from training.scores import card
+
+    store = prepared(data)
+    with console.progress("scoring"):
+        found = card(store, data, account=account, as_of=as_of, statement_rows=statement, cpm=cpm)
+    if as_json:
+        console.as_json(found.facts)
+    else:
+        found.show()
+
+
+@main.command()
+@_DATA
 @_AS_OF
 @_MODEL
 @_TRACKING

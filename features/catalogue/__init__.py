@@ -28,9 +28,19 @@ The order here is the order of the feature matrix. What the texts below take as 
   something is known by then take part: a reading, a post in 180 days, an interaction received or given. A rank is the
   share of those below, ties (to nine decimals) halved.
 - Klout is the rank of the sum of the z-scores of its three parts, null as average: ten points for each halving of those
-  above. Kred's points are 10, and 50 by an actor with over 10,000 followers; influence is log1p of the points against
-  the most points of the same platform and language. PeerIndex is 0.6 authority, 0.2 rank by reach and 0.2 rank by posts
-  in 90 days; the weight of a null part goes to the others.
+  above. In its form of 2015 each reaction of 90 days counts 2^(-age in days / 30) * (1 + score of the influencer who
+  reacts / 100), that score being the same worked out with all reactions alike; likes of posts count as reactions of
+  nobody. Per platform and kind accounts are ranked, 0 without a reaction; strength is the sum of the ranks weighted
+  0.30 (reshare), 0.25 (mention), 0.20 (comment), 0.15 (reply) and 0.10 (like); the influencer has
+  100 * (1 - product over the accounts of (1 - 0.9 * strength)).
+- Kred's points are 10, and 50 by an actor with over 10,000 followers; influence is log1p of the points against the most
+  points of the same platform and language.
+- PeerIndex is 0.6 authority, 0.2 rank by the followers that neither look fake nor have no post, and 0.2 activity; the
+  weight of a null part goes to the others. Authority is a rank among those endorsed on a topic, by PageRank (damping
+  0.85) of who endorses whom there, activity one among those who post on it in 90 days; over topics both are the mean
+  weighted by endorsements or posts, 0 without one. An endorsement has the topics of the known post that it is to; else
+  the topic on which the account posted most in 90 days; else, or where two are level, the general one. Topics of fewer
+  than five accounts are general too.
 
 A feature is null everywhere where the first of its tables is missing.
 """

@@ -10,15 +10,24 @@ from __future__ import annotations
 from features.social_scores.klout import klout_networks, klout_strength, klout_trio
 from features.social_scores.kred import kred_influence, kred_outreach
 from features.social_scores.lookup import features
-from features.social_scores.peerindex import activity_by_topic, authority_by_topic, page_rank, peerindex
-from features.social_scores.publish import PERIOD, scores_at, standings
+from features.social_scores.peerindex import (
+    GENERAL,
+    ByTopic,
+    activity_by_topic,
+    authority_by_topic,
+    page_rank,
+    peerindex,
+)
+from features.social_scores.publish import PERIOD, scores_at, standing_at, standings
 from features.social_scores.ranks import percentile
 from features.social_scores.standing import SCORES, Standing
 from features.social_scores.statement import statement
 
 __all__ = [
+    "GENERAL",
     "PERIOD",
     "SCORES",
+    "ByTopic",
     "Standing",
     "activity_by_topic",
     "authority_by_topic",
@@ -32,6 +41,7 @@ __all__ = [
     "peerindex",
     "percentile",
     "scores_at",
+    "standing_at",
     "standings",
     "statement",
 ]

@@ -31,7 +31,7 @@ as their row in the store.
 SEASON_DAYS = 90
 
 
-def gather(bucket: Bucket, moment: int, actor_row: IntArray) -> Gathered:
+def gather(bucket: Bucket, moment: int, actors: pd.Index) -> Gathered:
     """Return what the scores of one moment are made of.
 
     Parameters
@@ -39,8 +39,8 @@ def gather(bucket: Bucket, moment: int, actor_row: IntArray) -> Gathered:
     bucket : Bucket
     moment : int
         Microseconds.
-    actor_row : (interactions,) int64
-        The row in the store of who reacts; -1 for one that is no account.
+    actors : Index
+        The code of each account of the store as an actor, by its row.
     """
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), moment))
@@ -74,7 +74,7 @@ def gather(bucket: Bucket, moment: int, actor_row: IntArray) -> Gathered:
     posted = _posts_by_topic(posts, position, pair)
     columns = {
         **{f"account_{name}": values for name, values in figures.items()},
-        **{f"echo_{name}": values for name, values in _echoes(known, of["reaction"], actor_row).items()},
+        **{f"echo_{name}": values for name, values in _echoes(known, of["reaction"], actors).items()},
         **{f"posted_{name}": values for name, values in posted.items()},
         **{f"endorsed_{name}": values for name, values in _endorsements(known, of["endorsement"], posted).items()},
     }
@@ -108,16 +108,15 @@ def _is_any(kind: IntArray, names: tuple[str, ...]) -> BoolArray:
     return np.isin(kind, [INTERACTIONS.index(name) for name in names])
 
 
-def _echoes(known: KnownAccount, is_reaction: BoolArray, actor_row: IntArray) -> Gathered:
-    reactions = known.interactions.where(is_reaction & (actor_row >= 0))
-    position, pair, _ = kernels.expand(reactions.row, reactions.start, reactions.stop)
-    moment = reactions.at
-    age = (known.decided_at[pair] - moment[position]) / DAY
+def _echoes(known: KnownAccount, is_reaction: BoolArray, actors: pd.Index) -> Gathered:
+    reactions = known.interactions.where(is_reaction).expanded()
+    actor = actors.get_indexer(reactions.codes("actor"))
+    mine = actor >= 0
     return {
-        "account": pair,
-        "actor": actor_row[position],
-        "kind": reactions.codes("kind")[position],
-        "weight": 2 ** (-age / HALF_LIFE_DAYS),
+        "account": reactions.pair[mine],
+        "actor": actor[mine],
+        "kind": reactions.codes("kind")[mine],
+        "weight": 2 ** (-reactions.age_days[mine] / HALF_LIFE_DAYS),
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from features.events import DAY
 from features.social_scores.gather import gather
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PERIOD = 30 * DAY
 """Between two publications of the scores."""
+RESIDENT = 4
+"""How many publications of a store stay in memory."""
 VERSION = 2
 """Raise it when a score changes: what a store keeps of another version is computed anew."""
 
@@ -72,7 +75,7 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
 
     They are computed when they are first asked for, all that are missing in one pass over the store, and kept in it.
     """
-    folder = store.folder / "scores" / str(VERSION)
+    folder = store.publications / "scores" / str(VERSION)
     missing = []
     for moment in np.unique(moments).tolist():
         path = folder / f"{moment}.npz"
@@ -88,8 +91,13 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
             unfinished = folder / f"{moment}.{os.getpid()}.npz"
             np.savez(unfinished, **{name: getattr(publication, name) for name in publication.__dataclass_fields__})
             unfinished.rename(folder / f"{moment}.npz")
-        store.published_scores[moment] = publication
+        _remember(store, moment, publication)
         yield moment, publication
+
+
+def standing_at(store: EventStore, moment: int) -> Standing:
+    """Work out how all accounts stand at exactly one moment (microseconds), be it one of a publication or not."""
+    return next(standings(store, [moment]))[1]
 
 
 def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Standing]]:
@@ -97,16 +105,12 @@ def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Stan
 
     What the buckets bring waits on disk: memory holds one bucket, and then one moment.
     """
-    codes = store.accounts["actor"].to_numpy().view(np.int64)
-    order = np.argsort(codes)
+    codes = pd.Index(store.accounts["actor"].to_numpy().view(np.int64))
     with tempfile.TemporaryDirectory(prefix="impel-scores-") as folder:
         for number in range(store.buckets if moments else 0):
             bucket = store.bucket(number)
-            actor = bucket.events["interactions"].codes("actor")
-            place = np.minimum(np.searchsorted(codes, actor, sorter=order), len(codes) - 1)
-            actor_row = np.where(codes[order[place]] == actor, order[place], -1)
             for moment in moments:
-                np.savez(Path(folder) / f"{moment}-{number}.npz", **gather(bucket, moment, actor_row))
+                np.savez(Path(folder) / f"{moment}-{number}.npz", **gather(bucket, moment, codes))
         for moment in moments:
             paths = [Path(folder) / f"{moment}-{number}.npz" for number in range(store.buckets)]
             parts = []
@@ -123,8 +127,14 @@ def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Stan
 def _resident(store: EventStore, moment: int, path: Path) -> Publication:
     if moment not in store.published_scores:
         with np.load(path) as saved:
-            store.published_scores[moment] = Publication(**saved)
+            _remember(store, moment, Publication(**saved))
     return store.published_scores[moment]
+
+
+def _remember(store: EventStore, moment: int, publication: Publication) -> None:
+    while len(store.published_scores) >= RESIDENT:
+        store.published_scores.pop(next(iter(store.published_scores)))
+    store.published_scores[moment] = publication
 
 
 def _kept(standing: Standing) -> Publication:

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import build
+from features import EventStore, build, open_tables
+from features.errors import SettingError
 from features.social_scores import (
+    GENERAL,
+    PERIOD,
     SCORES,
+    activity_by_topic,
+    authority_by_topic,
+    klout_networks,
+    klout_strength,
     klout_trio,
     kred_influence,
     kred_outreach,
@@ -20,11 +27,17 @@ from features.social_scores import (
     peerindex,
     percentile,
     scores_at,
+    standing_at,
+    standings,
+    statement,
 )
-from tests.features.compare import prepared
+from tests.features.compare import Frames, prepared
 from tests.random_tables import random_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from features.events import FloatArray
 
 many = settings(max_examples=60, deadline=None, derandomize=True)
@@ -99,6 +112,44 @@ def test_a_part_that_is_the_same_for_all_says_nothing(same: float) -> None:
     alike = np.full(7, same)
     alike[[0, 6]] = nan  # null counts as average, and average is what all the others are
     np.testing.assert_array_equal(klout(reach, alike, nothing), klout(reach, nothing, nothing))
+
+
+def test_strength_adds_up_the_ranks_of_each_kind_within_the_network() -> None:
+    strength = klout_strength(
+        reactions={"reshare": np.array([0, 3, 9, 9, 50.0]), "like": np.array([7, 0, nan, 1, 2.0])},
+        network=np.array(["x", "x", "x", "x", "blog"]),
+    )
+    # Ranks among the four of x are 1/8, 3/8, 5/8, 7/8, ties halved; nothing received adds nothing.
+    likes = [0.10 * 5 / 6, 0, 0, 0.10 * 3 / 6, 0.10 / 2]
+    np.testing.assert_allclose(strength, np.array([0, 0.3 * 3 / 8, 0.3 * 3 / 4, 0.3 * 3 / 4, 0.3 / 2]) + likes)
+
+
+@many
+@given(seeds)
+def test_more_reactions_never_lower_strength(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = {kind: rng.integers(0, 5, 12).astype(np.float64) for kind in ("comment", "mention")}
+    network = rng.integers(0, 3, 12)
+    after = {kind: received.copy() for kind, received in before.items()}
+    after["mention"][4] += rng.integers(1, 5)
+    low, high = (klout_strength(reactions=reactions, network=network)[4] for reactions in (before, after))
+    assert high >= low
+
+
+def test_the_score_of_2015_by_hand() -> None:
+    score = klout_networks(strength=np.array([0.5, 0.5, 1, 0, nan]), person=np.array(["a", "a", "b", "b", "c"]))
+    np.testing.assert_allclose(score, [100 * (1 - 0.55**2)] * 2 + [90, 90, 0])
+
+
+@many
+@given(seeds, st.floats(0, 1))
+def test_adding_a_network_never_lowers_the_score(seed: int, strength: float) -> None:
+    rng = np.random.default_rng(seed)
+    known, person = rng.random(9), rng.integers(0, 4, 9)
+    before = klout_networks(strength=known, person=person)
+    after = klout_networks(strength=np.append(known, strength), person=np.append(person, person[0]))[:-1]
+    assert (after >= before).all()
+    np.testing.assert_array_equal(after[person != person[0]], before[person != person[0]])
 
 
 # Kred
@@ -180,6 +231,11 @@ def test_a_percentile_is_the_share_below_with_ties_halved() -> None:
     assert len(percentile(np.array([]))) == 0
 
 
+def test_a_percentile_within_communities() -> None:
+    rank = percentile(np.array([3, 1, 9, 9, nan, 5.0]), np.array([0, 0, 0, 1, 1, 1]))
+    np.testing.assert_allclose(rank, [3 / 6, 1 / 6, 5 / 6, 3 / 4, nan, 1 / 4])
+
+
 @many
 @given(seeds)
 def test_percentiles_know_only_the_order(seed: int) -> None:
@@ -213,6 +269,241 @@ def test_page_rank_solves_its_equations(seed: int, nodes: int) -> None:
     assert share.sum() == pytest.approx(1)
     # Fifty steps leave at most 0.85 ** 50 of the first distance, which is at most 2.
     assert np.abs(share - exact).sum() <= 2 * 0.85**50
+
+
+@many
+@given(seeds)
+def test_graphs_solved_together_are_those_solved_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 9, 3)
+    graph = rng.permutation(np.repeat(np.arange(3), sizes))
+    edges = [
+        (a, b) for a in range(len(graph)) for b in range(len(graph)) if graph[a] == graph[b] and rng.random() < 0.3
+    ]
+    endorser, endorsed = np.array(edges, np.int64).reshape(-1, 2).T
+    weight = rng.integers(1, 5, len(edges)).astype(np.float64)
+    together = page_rank(endorser, endorsed, weight, nodes=len(graph), graph=graph)
+    for number in range(3):
+        nodes, mine = np.flatnonzero(graph == number), graph[endorser] == number
+        alone = page_rank(
+            np.searchsorted(nodes, endorser[mine]),
+            np.searchsorted(nodes, endorsed[mine]),
+            weight[mine],
+            nodes=len(nodes),
+        )
+        np.testing.assert_allclose(together[nodes], alone, rtol=1e-12)
+        assert together[nodes].sum() == pytest.approx(1)
+
+
+# By topic
+
+PEOPLE = np.arange(100, 107)
+FOOD, CARS = 11, 12
+
+
+def endorsed(*rows: tuple[int, int, int, int]) -> dict[str, Any]:
+    endorser, account, topic, day = np.array(rows, np.int64).reshape(-1, 4).T
+    return authority_by_topic(endorser=endorser, endorsed=account, topic=topic, day=day, people=PEOPLE)._asdict()
+
+
+def test_who_is_endorsed_by_more_stands_higher_among_those_of_the_topic() -> None:
+    # Account i has i + 1 fans on food; two more accounts, on cars, are too few for a community of their own.
+    found = endorsed(
+        *[(1_000 * account + fan, account, FOOD, 5) for account in range(5) for fan in range(account + 1)],
+        (7, 5, CARS, 5),
+        (8, 5, CARS, 5),
+        (9, 6, CARS, 5),
+    )
+    assert list(zip(found["account"], found["topic"], found["amount"], strict=True)) == [
+        (5, GENERAL, 2),
+        (6, GENERAL, 1),
+        *[(account, FOOD, account + 1) for account in range(5)],
+    ]
+    np.testing.assert_allclose(found["rank"], [75, 25, 10, 30, 50, 70, 90])
+
+
+def test_an_endorser_counts_once_a_day() -> None:
+    found = endorsed((1, 0, FOOD, 5), (1, 0, FOOD, 5), (1, 0, FOOD, 6), (2, 0, FOOD, 5), (1, 1, FOOD, 5))
+    assert list(found["amount"]) == [3, 1]
+
+
+def test_the_endorsement_of_an_authority_is_worth_more() -> None:
+    # Accounts 1 and 2 are endorsed once each: 1 by account 0, who has many fans, 2 by somebody unknown.
+    fans = [(fan, 0, FOOD, 5) for fan in range(20)]
+    found = endorsed(*fans, (PEOPLE[0], 1, FOOD, 5), (50, 2, FOOD, 5), (51, 3, FOOD, 5), (52, 4, FOOD, 5))
+    assert found["rank"][1] > found["rank"][2] == found["rank"][3]
+
+
+def test_activity_is_a_rank_among_those_who_post_on_the_topic() -> None:
+    found = activity_by_topic(
+        account=np.array([0, 1, 2, 3, 4, 0, 1]),
+        topic=np.array([FOOD] * 5 + [CARS, GENERAL]),
+        posts=np.array([1, 2, 3, 4, 4, 9, 1.0]),
+    )
+    by_row = dict(zip(zip(found.account, found.topic, strict=True), found.rank, strict=True))
+    assert by_row == pytest.approx(
+        {(0, FOOD): 10, (1, FOOD): 30, (2, FOOD): 50, (3, FOOD): 80, (4, FOOD): 80, (0, GENERAL): 75, (1, GENERAL): 25}
+    )
+
+
+# Input that makes no score
+
+
+def test_of_nobody_nothing_is_said() -> None:
+    nobody, codes = np.array([]), np.array([], np.int64)
+    assert len(klout(nobody, nobody, nobody)) == 0
+    assert len(klout_strength(reactions={"like": nobody}, network=codes)) == 0
+    assert len(klout_networks(strength=nobody, person=codes)) == 0
+    assert len(kred_influence(points=nobody, community=codes)) == 0
+    assert len(peerindex(authority=nobody, audience=nobody, activity=nobody)) == 0
+    assert len(page_rank(codes, codes, nobody, nodes=0)) == 0
+    assert len(endorsed()["rank"]) == 0
+    assert len(activity_by_topic(account=codes, topic=codes, posts=nobody).rank) == 0
+
+
+def test_of_what_is_unknown_nothing_is_known() -> None:
+    unknown = np.full(3, nan)
+    for score in (
+        klout(unknown, unknown, unknown),
+        kred_influence(points=unknown, community=np.zeros(3)),
+        kred_outreach(points=unknown),
+        peerindex(authority=unknown, audience=unknown, activity=unknown),
+        percentile(unknown),
+    ):
+        np.testing.assert_array_equal(score, unknown)
+
+
+TWO, THREE = np.ones(2), np.ones(3)
+BAD: list[tuple[Callable[..., FloatArray], dict[str, Any], str]] = [
+    (klout_trio, {"reach": TWO, "amplification": THREE, "network": TWO}, "amplification has shape (3,)"),
+    (
+        klout_trio,
+        {"reach": TWO, "amplification": TWO, "network": ["many", "few"]},
+        "network holds something that is no",
+    ),
+    (klout_trio, {"reach": np.array([1, np.inf]), "amplification": TWO, "network": TWO}, "reach is infinite"),
+    (klout_strength, {"reactions": {"likes": TWO}, "network": [1, 1]}, "Unknown kind 'likes'; it is one of reshare"),
+    (klout_strength, {"reactions": {"like": TWO}, "network": [1, 1, 2]}, "like has shape (2,)"),
+    (klout_networks, {"strength": TWO, "person": ["a"]}, "person has shape (1,)"),
+    (kred_influence, {"points": TWO, "community": ["a", "b", "c"]}, "points has shape (2,), community has shape (3,)"),
+    (kred_outreach, {"points": np.ones((2, 2))}, "points has shape (2, 2)"),
+    (peerindex, {"authority": TWO, "audience": TWO, "activity": THREE}, "Each account needs one entry of each part"),
+]
+
+
+@pytest.mark.parametrize(("function", "given_parts", "message"), BAD)
+def test_bad_input_is_refused_in_words(
+    function: Callable[..., FloatArray], given_parts: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingError) as refused:
+        function(**given_parts)
+    assert message in str(refused.value)
+
+
+# From tables
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return random_tables(np.random.default_rng(4), influencers=6, accounts=12, campaigns=9, days=200, outcomes=40)
+
+
+MOMENTS = [pd.Timestamp("2024-01-20"), pd.Timestamp("2024-04-01 06:00:00"), pd.Timestamp("2024-09-30 23:59:59.999999")]
+
+
+def microseconds(moment: pd.Timestamp) -> int:
+    return int(moment.as_unit("us").to_numpy().astype(np.int64))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_statement_adds_up_to_the_points_behind_the_scores(frames: Frames, moment: pd.Timestamp) -> None:
+    with open_tables(frames) as tables:
+        store = EventStore.prepare(tables, buckets=2)
+        accounts = standing_at(store, microseconds(moment)).accounts
+        for row, account in enumerate(store.accounts["account_id"]):
+            listed = statement(tables, account, as_of=moment)
+            points = listed.groupby("score")["points"].sum()
+            assert np.nan_to_num(accounts["points"][row]) == points.get("influence", 0)
+            assert np.nan_to_num(accounts["given"][row]) == points.get("outreach", 0)
+            assert listed["at"].is_monotonic_decreasing
+            assert (listed["at"] <= moment).all()
+            assert (listed["account_id"] == account).equals(listed["score"] == "influence")
+            assert (listed["actor_id"] == account).equals(listed["score"] == "outreach")
+
+
+def test_the_statement_names_each_action() -> None:
+    day = pd.Timestamp("2024-05-01")
+    rows = [
+        ("fan", "a", "p1", "reply", 0, 10_000),
+        ("star", "a", "p1", "reshare", 1, 10_001),
+        ("fan", "a", None, "mention", 2, None),
+        ("fan", "a", "p1", "comment", 3, 5),  # brings no points
+        ("fan", "a", "p1", "follow", 3, 5),
+        ("a", "a", "p1", "reply", 3, 5),  # by oneself
+        ("fan", "a", "p1", "reply", 90, 5),  # 90 days ago is too long ago
+        ("a", "b", "p9", "comment", 400, 5),  # outreach never forgets
+        ("fan", "a", "p1", "reply", -1, 5),  # still to come
+    ]
+    columns = ["actor_id", "account_id", "post_id", "kind", "at", "actor_followers"]
+    interactions = pd.DataFrame(rows, columns=columns)
+    interactions["at"] = day - pd.to_timedelta(interactions["at"], unit="D")
+    whole = random_tables(np.random.default_rng(0))
+    with open_tables({**whole, "interactions": interactions}) as tables:
+        listed = statement(tables, "a", as_of=day)
+    assert listed.drop(columns=["at", "account_id"]).astype(object).replace({nan: None}).to_numpy().tolist() == [
+        ["influence", "reply", "fan", "p1", 10],
+        ["influence", "reshare", "star", "p1", 50],
+        ["influence", "mention", "fan", None, 10],
+        ["outreach", "comment", "a", "p9", 10],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["mention", "reshare", "reply", "comment"])
+def test_more_reactions_never_lower_what_counts_them(frames: Frames, kind: str) -> None:
+    moment = MOMENTS[1]
+    more = pd.DataFrame({"actor_id": "somebody new", "account_id": "a003", "kind": kind, "at": [moment] * 5})
+    worlds = (frames, {**frames, "interactions": pd.concat([frames["interactions"], more])})
+    # Not strength: it depends on the strength of others, which rises with that of who reacts to them.
+    names = ["klout_amplification", "kred_influence", "kred_influence_30d", "points"]
+    before, after = (standing_at(prepared(world), microseconds(moment)).accounts[names].iloc[3] for world in worlds)
+    assert (after >= before).all()
+    assert list(prepared(frames).accounts["account_id"]).index("a003") == 3
+
+
+def test_a_reaction_of_the_strong_counts_for_more(frames: Frames) -> None:
+    moment = MOMENTS[1]
+    accounts = frames["accounts"].assign(platform="x")
+    scores = standing_at(prepared({**frames, "accounts": accounts}), microseconds(moment)).accounts
+    ids = prepared({**frames, "accounts": accounts}).accounts["account_id"]
+    by_score = ids[np.argsort(scores["klout_networks"].fillna(-1).to_numpy())]
+    received = []
+    # The last account has nothing of its own: it is endorsed once, by the strongest or by the weakest; another new
+    # account is endorsed by somebody without an account.
+    for actor in (by_score.iloc[-1], "nobody known"):
+        pair = accounts.iloc[[-1]].assign(account_id="rival", influencer_id="rival")
+        reactions = pd.DataFrame(
+            {"actor_id": [actor, "nobody known"], "account_id": [accounts["account_id"].iloc[-1], "rival"]}
+        ).assign(kind="mention", at=moment)
+        world = {
+            **frames,
+            "accounts": pd.concat([accounts, pair]),
+            "interactions": pd.concat([frames["interactions"], reactions]),
+        }
+        store = prepared(world)
+        strength = standing_at(store, microseconds(moment)).accounts["klout_strength"]
+        received.append(dict(zip(store.accounts["account_id"], strength, strict=True)))
+    own = accounts["account_id"].iloc[-1]
+    assert received[0][own] > received[0]["rival"]
+    assert received[1][own] == received[1]["rival"]
+
+
+def test_publications_do_not_depend_on_the_order_in_which_they_are_asked_for(frames: Frames) -> None:
+    moments = [PERIOD * number for number in (662, 660, 659)]
+    three, one = prepared(frames, buckets=3), prepared(frames)
+    together = dict(standings(three, moments))
+    rows = one.account_index.get_indexer(three.accounts["account_id"])
+    for moment in moments:
+        np.testing.assert_array_equal(together[moment].accounts[list(SCORES)], scores_at(one, moment)[rows])
 
 
 # The publication
