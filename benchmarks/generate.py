@@ -87,13 +87,14 @@ def generate(folder: Path, size: Size, progress: Callable[[str], None]) -> None:
         (folder / name).mkdir(parents=True)
         pq.write_table(accounts.table, folder / name / "accounts.parquet")
         pq.write_table(campaigns, folder / name / "campaigns.parquet")
-        pq.write_table(wanted, folder / name / "campaign_audience.parquet")
         # An outcome that is open at the end is not told.
         closed = outcomes["closed_at"].to_numpy().astype(np.int64)
         since = known.end - DAY if name == "day" else 0
         told = (closed >= since) & (closed < known.end)
         pq.write_table(outcomes.filter(pa.array(told)), folder / name / "outcomes.parquet")
         _write_events(folder / name, draw, known, progress)
+    # Accounts and campaigns come again in the day's export as they are; the wanted audiences do not.
+    pq.write_table(wanted, folder / "source" / "campaign_audience.parquet")
     pq.write_table(pairs, folder / "pairs.parquet")
     manifest.write_text(json.dumps(asked))
 

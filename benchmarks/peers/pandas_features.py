@@ -258,7 +258,9 @@ def _of_reactions(asked: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataFra
             "reactions": reactions,
             "responders_per_reaction_90d": people / reactions,
             "returning_responder_share_90d": (of_people > 1).groupby("pair").mean(),
-            "responder_concentration_90d": (of_people**2).groupby("pair").sum() / reactions**2,
+            "responder_concentration_90d": _ratio(
+                of_people.mul(of_people - 1).groupby("pair").sum(), reactions * (reactions - 1)
+            ),
             "replies_per_comment_90d": _ratio(replies, comments),
         }
     )
