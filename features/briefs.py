@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.codes import SLICE_SEPARATOR, code
+from features.codes import SLICE_SEPARATOR, code, codes, words_of
 from features.errors import DataError, nearest
 from features.tables import CONTRACT, DIMENSIONS, GOALS
 
@@ -24,7 +24,9 @@ class Briefs:
     """Campaign briefs, one entry per campaign.
 
     Texts are numbers (`features.codes.code`). Topics and the slices of the wanted audience lie together by campaign:
-    those of campaign i from `topic_offsets[i]` to `topic_offsets[i + 1]`; moments are microseconds.
+    those of campaign i from `topic_offsets[i]` to `topic_offsets[i + 1]`; so do the different words of the text, in the
+    order of their codes, with how often each stands there. `brand_word` is the word by which a text names the
+    brand: 0 where its id does not hold exactly one. Moments are microseconds.
     """
 
     campaign_id: pd.Index
@@ -33,12 +35,16 @@ class Briefs:
     goal_code: IntArray
     vertical_code: IntArray
     brand_code: IntArray
+    brand_word: IntArray
     starts_at: IntArray
     attribution_days: FloatArray
     value_per_action: FloatArray
     budget: FloatArray
     topic_offsets: IntArray
     topic_code: IntArray
+    word_offsets: IntArray
+    word_code: IntArray
+    word_count: FloatArray
     target_offsets: IntArray
     target_dimension: IntArray
     target_slice: IntArray
@@ -75,6 +81,8 @@ class Briefs:
             sorted({str(word) for word in words if word is not None}) if _is_list(words) else []
             for words in _column(campaigns, "topics")
         ]
+        texts = [words_of(text) if isinstance(text, str) else () for text in _column(campaigns, "brief")]
+        word_offsets, word_code, word_count = _counted(texts)
         targets = _targets(campaigns, audience, ids)
         return cls(
             campaign_id=ids,
@@ -83,12 +91,16 @@ class Briefs:
             goal_code=np.array([GOALS.index(goal) for goal in campaigns["goal"]], np.int64),
             vertical_code=_codes(campaigns["vertical"]),
             brand_code=_codes(campaigns["brand_id"]),
+            brand_word=names(campaigns["brand_id"]),
             starts_at=microseconds(campaigns["starts_at"]),
             attribution_days=_numbers(campaigns, "attribution_days"),
             value_per_action=_numbers(campaigns, "value_per_action"),
             budget=_numbers(campaigns, "budget"),
             topic_offsets=np.cumsum([0, *(len(words) for words in topics)]),
             topic_code=_codes(word for words in topics for word in words),
+            word_offsets=word_offsets,
+            word_code=word_code,
+            word_count=word_count,
             target_offsets=np.searchsorted(targets["campaign"].to_numpy(np.int64), np.arange(len(ids) + 1)),
             target_dimension=_codes(targets["dimension"]),
             target_slice=_codes(targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]),
@@ -106,6 +118,26 @@ class Briefs:
             total[place] = np.bincount(campaign[mine], self.target_share[mine], minlength=shape[1])
             named[place] = np.bincount(campaign[mine], minlength=shape[1]) > 0
         return total, named
+
+    @cached_property
+    def most_wanted(self) -> BoolArray:
+        """The (targets,) flag whether the brief wants no slice of the dimension more than this one."""
+        campaign = np.repeat(np.arange(len(self.goal)), np.diff(self.target_offsets))
+        frame = pd.DataFrame({"campaign": campaign, "dimension": self.target_dimension, "share": self.target_share})
+        largest = frame.groupby(["campaign", "dimension"])["share"].transform("max")
+        return np.asarray(largest.to_numpy(np.float64) == self.target_share)
+
+
+def names(brands: Iterable[str]) -> IntArray:
+    """Return the code of the word by which a text names each brand; 0 where the id does not hold exactly one word."""
+    found = [words_of(str(brand)) for brand in brands]
+    return np.array(
+        [
+            word if len(words) == 1 else 0
+            for words, word in zip(found, codes(words[0] if words else "" for words in found), strict=True)
+        ],
+        np.int64,
+    )
 
 
 def microseconds(moments: pd.Series) -> IntArray:
@@ -160,4 +192,12 @@ def _is_list(value: object) -> bool:
 
 
 def _codes(words: Iterable[str]) -> IntArray:
-    return np.array([code(str(word)) for word in words], np.int64)
+    return codes(str(word) for word in words)
+
+
+def _counted(texts: list[tuple[str, ...]]) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return where each text's words begin, the codes of its different words in their order, and their counts."""
+    text = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
+    code = codes(word for words in texts for word in words)
+    both, count = np.unique(np.stack([text, code]), axis=1, return_counts=True)
+    return np.searchsorted(both[0], np.arange(len(texts) + 1)), both[1], count.astype(np.float64)

@@ -485,34 +485,6 @@ def look_up(codes, owner, offsets, keys, values):
 
 
 @compiled
-def audience_overlap(row, start, stop, dimension, slices, share, campaign, offsets, wanted_slice, wanted_share):
-    """Return per dimension and pair: overlap, the divergence of slices that both have, reported and matched shares."""
-    shape = (6, len(start))
-    overlap, divergence, matched = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    reported = np.full(shape, np.nan)
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            d, mine = dimension[event], share[event]
-            if d < 0 or np.isnan(mine):
-                continue
-            reported[d, i] = mine if np.isnan(reported[d, i]) else reported[d, i] + mine
-            for j in range(offsets[campaign[i]], offsets[campaign[i] + 1]):
-                if wanted_slice[j] == slices[event]:
-                    wanted = wanted_share[j]
-                    middle = (mine + wanted) / 2
-                    overlap[d, i] += min(mine, wanted)
-                    matched[d, i] += mine + wanted
-                    # A share of 0 adds nothing of its own: 0 log 0 is 0.
-                    if mine > 0:
-                        divergence[d, i] += mine * np.log(mine / middle)
-                    if wanted > 0:
-                        divergence[d, i] += wanted * np.log(wanted / middle)
-                    break
-    return overlap, divergence, reported, matched
-
-
-@compiled
 def tally(row, start, stop, values):
     """Return number, sum and sum of squares of the measured values."""
     counts, sums, squared = np.zeros(len(start)), np.zeros(len(start)), np.zeros(len(start))

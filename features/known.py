@@ -14,10 +14,12 @@ from features.events import BoolArray, FloatArray, History, IntArray, Rows, Wind
 from features.prepare import POST_LAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from features.briefs import Briefs
     from features.bucket import Bucket, Measures
+    from features.verticals import Verticals
+    from features.vocabulary import Vocabulary
 
 POST_DAYS = 180
 INTERACTION_DAYS = 90
@@ -140,11 +142,17 @@ class Known(KnownAccount):
         Each pair's campaign: its entry in the briefs.
     fee : (n,) float64
         NaN where unknown.
+    verticals : Verticals
+        What the campaigns of the store have made known of their verticals.
+    vocabularies : mapping of moment to Vocabulary
+        How common each word of captions is, by publication (`features.vocabulary`).
     """
 
     briefs: Briefs
     campaign: IntArray
     fee: FloatArray
+    verticals: Verticals
+    vocabularies: Mapping[int, Vocabulary]
 
 
 def cost(bucket: Bucket, account: IntArray, decided_at: IntArray) -> IntArray:

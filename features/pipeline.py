@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features import audience_fit, authenticity, cross_platform, engagement, offer, social_scores, track_record
+from features import (
+    audience_fit,
+    authenticity,
+    cross_platform,
+    engagement,
+    offer,
+    social_scores,
+    track_record,
+    vocabulary,
+)
 from features.briefs import Briefs, microseconds
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import DataError, nearest
@@ -133,6 +142,7 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
     """
     # Published before the threads start, one bucket after the other.
     scores = social_scores.features(store, asked.row, asked.decided_at, briefs=asked.briefs, campaign=asked.campaign)
+    vocabularies = vocabulary.published(store, vocabulary.needed(asked.briefs, asked.decided_at))
     buckets = store.bucket_of[asked.row]
     numbers = np.unique(buckets)
     # Null is "not measured", 0 is "measured, none": without its table a count is null too.
@@ -150,6 +160,8 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
                 briefs=asked.briefs,
                 campaign=asked.campaign[rows],
                 fee=asked.fee[rows],
+                verticals=store.verticals,
+                vocabularies=vocabularies,
             )
             part = np.full((len(FEATURES), len(rows)), np.nan)
             for family in FAMILIES:

@@ -21,6 +21,7 @@ from features.briefs import Briefs
 from features.errors import DataError
 from features.prepare import LAYOUT, made, write
 from features.segments import read
+from features.verticals import Verticals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from features.events import IntArray
     from features.social_scores.publish import Publication
     from features.sources import Tables
+    from features.vocabulary import Vocabulary
 
 
 class EventStore:
@@ -53,6 +55,8 @@ class EventStore:
         How many buckets stay in memory.
     published_scores : dict
         Social scores by the moment of their publication; see `features.social_scores.publish`.
+    published_words : dict
+        How common each word of captions is, by publication; see `features.vocabulary`.
 
     Raises
     ------
@@ -76,12 +80,18 @@ class EventStore:
         self.buckets = int(manifest["buckets"])
         self.resident = 4
         self.published_scores: dict[int, Publication] = {}
+        self.published_words: dict[int, Vocabulary] = {}
         self._resident: dict[int, Bucket] = {}
 
     @cached_property
     def briefs(self) -> Briefs:
         """The store's own campaigns."""
         return Briefs.of(self.campaigns, self.campaign_audience)
+
+    @cached_property
+    def verticals(self) -> Verticals:
+        """What the store's own campaigns have made known of their verticals."""
+        return Verticals.of(self.briefs)
 
     @cached_property
     def account_index(self) -> pd.Index:

@@ -33,7 +33,16 @@ TEXTS = (
     "\n",
     "\nlove the look of this",
 )
-CAPTIONS = ("hello \U0001f600", "ad", "\u0634\u0643\u0631\u0627", "", "#ad for a_b: 24/7, isn't it", "so long " * 60)
+CAPTIONS = (
+    "hello \U0001f600",
+    "New jelly, new tea: jelly!",
+    "\u0634\u0643\u0631\u0627 b0, food",
+    "",
+    "#ad @b1 for a_b: 24/7, isn't it",
+    "Try it at home @B2",
+    "so long " * 60,
+)
+BRIEFS = ("Try it, try jelly", "New home. Food, TEA and \u0634\u0643\u0631\u0627!", "\U0001f600", "never_seen food")
 BUCKETS = {
     "country": ("US", "GB", "TH", "FR"),
     "age": ("13-17", "18-24", "25-34"),
@@ -235,11 +244,11 @@ def _campaigns(rng: Generator, size: int, days: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "campaign_id": [f"c{i:03d}" for i in range(size)],
-            "brand_id": rng.choice(["b0", "b1", "b2", "b3"], size),
+            "brand_id": rng.choice(["b0", "b1", "b2", "The b3"], size),
             "vertical": rng.choice(["food", "beauty"], size),
             "goal": rng.choice(GOALS, size, p=[0.1, 0.1, 0.1, 0.1, 0.6]),
             "topics": pd.Series(topics, dtype=object),
-            "brief": _maybe(rng, ["try it"] * size),
+            "brief": _maybe(rng, [BRIEFS[i % len(BRIEFS)] for i in range(size)]),
             "starts_at": starts,
             "ends_at": _maybe(rng, starts + pd.Timedelta(days=20)),
             "attribution_days": rng.integers(7, 31, size),

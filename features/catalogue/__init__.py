@@ -21,6 +21,15 @@ The order here is the order of the feature matrix. What the texts below take as 
 - A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before
   (case and outer white space aside).
 - The overlap of two audiences is the sum of the smaller shares; the report of each dimension is its newest.
+- Rivals of a brand are the other brands with a campaign in the same vertical that started by decided_at; topics of a
+  vertical are those that such campaigns asked for.
+- A word of a text is two or more letters, digits or underscores of any script, in lower case; of a caption the first
+  hundred are read. A text names a brand with the one word that the brand's id holds; an id of no or several words is no
+  name.
+- The similarity of a caption and a brief is the cosine between their words, each counted as often as it stands there
+  times ln((1 + n) / (1 + m)) + 1: n captions of known posts, m of them with the word, at the last publication before
+  decided_at, every ninety days since 1970. Only the 50,000 most frequent words are published; others have m = 0, and a
+  text without words has similarity 0.
 - An activation is known when it has closed and was decided before. Usual for a goal is the mean logarithm of the
   actions of all posted activations with that goal that closed before; "shrunk" is sum / (n + 3), here of log1p actions
   less what was usual.

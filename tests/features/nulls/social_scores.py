@@ -15,6 +15,7 @@ NULL = {
     "only interactions with oneself": "klout_network",
     "followers of fans unknown": "klout_network",
     "no topic in the brief": "peerindex_topic_authority",
+    "no topic in a new vertical": "peerindex_topic_authority",
     "nothing known when the scores were published": _ALL,
     "nothing known at all": _ALL,
 }

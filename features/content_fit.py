@@ -1,0 +1,128 @@
+"""What an account posts against what a brief is about: its topics, its words, its brand and the rivals of that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features import fit_kernels
+from features.events import NEVER, Features, IntArray, Window, divide
+from features.vocabulary import PERIOD
+
+if TYPE_CHECKING:
+    from features.bucket import Bucket, Measures
+    from features.known import Known
+    from features.verticals import Listed
+
+CAPTIONS = 50
+"""So many captions are read, the newest ones."""
+
+
+def measures(bucket: Bucket) -> Measures:
+    """Write the sponsor of each post as a list of one, or none."""
+    posts = bucket.events["posts"]
+    return {"sponsor_start": posts.every, "sponsor_size": posts.flags("sponsored").astype(np.int64)}
+
+
+def features(known: Known) -> Features:
+    """Compute the part of the family that is about posts; each feature is described in the catalogue."""
+    captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
+    return {**_topics(known), **_texts(known, captions), **_brands(known, captions)}
+
+
+def _topics(known: Known) -> Features:
+    posts, briefs = known.posts, known.briefs
+    asked = known.campaign, briefs.topic_offsets, briefs.topic_code
+    lists = _lists(posts, "topics")
+    labelled = posts.count(posts.flags("topics_known"))
+    topics = known.verticals.topics
+    of_vertical = _listed(known, posts, lists, topics, but=np.zeros(len(known), np.int64))
+    # The last entry is that of -1: a vertical without a campaign.
+    since = np.append(topics.first, NEVER)[_vertical(known)]
+    on_topic = posts.sharing("topics", *asked)
+    comparable = (np.diff(briefs.topic_offsets)[known.campaign] > 0) & (labelled > 0)
+    return {
+        "topic_share_180d": np.where(comparable, divide(on_topic.count(), labelled), np.nan),
+        "topic_cosine_180d": fit_kernels.list_cosine(posts.row, posts.start, posts.stop, *lists, *asked),
+        "topic_engagement_ratio_180d": divide(
+            on_topic.mean(known.bucket.engagements), posts.mean(known.bucket.engagements)
+        ),
+        "days_since_topic_post": on_topic.days_since_last(),
+        "topic_sponsored_posts_180d": np.where(comparable, on_topic.count(posts.flags("sponsored")), np.nan),
+        "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical.count(), labelled), np.nan),
+    }
+
+
+def _texts(known: Known, captions: Window) -> Features:
+    """Compare captions with the brief by TF-IDF (Salton and Buckley 1988, smoothed as in scikit-learn)."""
+    briefs = known.briefs
+    mean, best = np.full((2, len(known)), np.nan)
+    published = known.decided_at // PERIOD * PERIOD
+    for moment, vocabulary in known.vocabularies.items():
+        mine = published == moment
+        read = captions.of_pairs(mine)
+        found = fit_kernels.text_cosines(
+            read.row,
+            read.start,
+            read.stop,
+            *_lists(read, "words"),
+            known.campaign,
+            briefs.word_offsets,
+            briefs.word_code,
+            briefs.word_count,
+            vocabulary.places,
+            vocabulary.code,
+            vocabulary.weight,
+        )
+        mean, best = np.where(mine, found, (mean, best))
+    return {"brief_similarity_mean_newest": mean, "brief_similarity_best_newest": best}
+
+
+def _brands(known: Known, captions: Window) -> Features:
+    posts = known.posts
+    brand, name = known.briefs.brand_code[known.campaign], known.briefs.brand_word[known.campaign]
+    of = known.measured(measures)
+    own, sponsored = posts.matching(posts.codes("sponsor"), brand), posts.flags("sponsored")
+    sponsors = of["sponsor_start"], of["sponsor_size"], posts.codes("sponsor")
+    rival = _listed(known, posts, sponsors, known.verticals.brands, but=brand)
+    words = _lists(captions, "words")
+    named = captions.sharing("words", np.arange(len(known)), np.arange(len(known) + 1), name)
+    rival_named = _listed(known, captions, words, known.verticals.named, but=name)
+    read = captions.count()
+    return {
+        "brand_posts_180d": own.count(sponsored),
+        "days_since_brand_post": own.days_since_last(sponsored),
+        "brand_named_share_newest": np.where(name != 0, divide(named.count(), read), np.nan),
+        "rival_posts_180d": rival.count(),
+        "days_since_rival_post": rival.days_since_last(),
+        "rival_named_share_newest": divide(rival_named.count(), read),
+    }
+
+
+def _lists(window: Window, name: str) -> tuple[IntArray, IntArray, IntArray]:
+    return window.codes(f"{name}_start"), window.codes(f"{name}_size"), window.codes(name)
+
+
+def _vertical(known: Known) -> IntArray:
+    return known.verticals.number(known.briefs.vertical_code)[known.campaign]
+
+
+def _listed(
+    known: Known, window: Window, lists: tuple[IntArray, IntArray, IntArray], listed: Listed, *, but: IntArray
+) -> Window:
+    """Return the window of the events with a code that the pair's vertical lists by decided_at, but for that one."""
+    row, bounds = fit_kernels.keep_listed(
+        window.row,
+        window.start,
+        window.stop,
+        *lists,
+        _vertical(known),
+        listed.offsets,
+        listed.code,
+        listed.since,
+        but,
+        known.decided_at,
+    )
+    return replace(window, row=row, start=bounds[:-1], stop=bounds[1:])
