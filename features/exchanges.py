@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from features.events import DAY
+from features.kernels import compiled
 
 if TYPE_CHECKING:
     from features.events import BoolArray, FloatArray, IntArray
@@ -48,7 +48,7 @@ def judge(giver: IntArray, receiver: IntArray, at: IntArray) -> tuple[BoolArray,
     return _walk(source, target, at, link, opposite, starts, sources)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _walk(  # noqa: PLR0917
     source: IntArray,
     target: IntArray,

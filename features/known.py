@@ -11,7 +11,7 @@ import numpy as np
 from features import kernels
 from features.authenticity import suspicion
 from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
-from features.prepare import POST_LAG
+from features.queries import POST_LAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,148 +1,53 @@
-"""Preparing the event store: tables sorted by bucket, account and time, cut into one Parquet file per bucket.
+"""Putting rows into an event store: the first ones, and in the same way all that come later.
 
-DuckDB reads and sorts the tables (spilling to disk where memory ends) and hands them on in order. What looks across
-accounts is worked out here, as a time-stamped column of the event, so that a bucket is self-contained.
+DuckDB reads each table once and hands it on in whatever order it comes; the rows are dealt to their buckets, and those
+of a bucket are brought into their order in memory. What looks across accounts is settled here, as a time-stamped column
+of the event, so that a bucket is self-contained.
 """
 
 from __future__ import annotations
 
-import json
-from itertools import groupby
-from operator import itemgetter
+import hashlib
+import shutil
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
-from features.codes import SLICE_SEPARATOR
-from features.events import DAY, divide
-from features.exchanges import judge
-from features.tables import GOALS, INTERACTIONS
+from features import lookback, queries
+from features.errors import DataError
+from features.events import NEVER
+from features.lookback import Addition
+from features.manifest import Manifest
+from features.ordering import distinct, in_order
+from features.segments import extended, store
+from features.tables import CONTRACT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from features.sources import Tables
 
-
-POST_LAG = 3 * DAY
-"""A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
-LAYOUT = 3
-"""Raise it when what is stored changes: a store of another layout is prepared anew."""
+MEMORY = 2 << 30
+"""Bytes that preparing may take unless asked otherwise."""
 ROWS_PER_BUCKET = 4_000_000
-WORD = r"[\p{L}\p{N}_]{2,}"
-"""What counts as a word of a caption (RE2)."""
-WORDS = 100
-"""So many words of a caption are kept."""
-
-_ACCOUNTS = """
-SELECT account_id, influencer_id, platform, country, language, created_at, bucket::BIGINT AS bucket,
-       hash(account_id) AS actor,
-       row_number() OVER (PARTITION BY bucket ORDER BY influencer_id, account_id) - 1 AS owner,
-       dense_rank() OVER (PARTITION BY bucket ORDER BY influencer_id) - 1 AS influencer
-FROM (SELECT *, hash(influencer_id) % {buckets} AS bucket FROM accounts)
-ORDER BY bucket, owner
-"""
-
-# Each query gives bucket, owner and at first; the rest of ORDER BY makes the order, and so every sum, unique.
-EVENTS = {
-    "stats": """
-        SELECT bucket, owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
-               following::DOUBLE AS following
-        FROM account_stats JOIN account_rows USING (account_id) ORDER BY ALL
-    """,
-    "posts": """
-        SELECT bucket, owner, epoch_us(published_at) AS at, hash(post_id) AS post,
-               coalesce(epoch_us(observed_at), epoch_us(published_at) + {post_lag}) AS known_at,
-               observed_at IS NOT NULL AS dated,
-               hash(sponsor_id) AS sponsor, sponsor_id IS NOT NULL AS sponsored,
-               views::DOUBLE AS views, likes::DOUBLE AS likes, comments::DOUBLE AS comments, shares::DOUBLE AS shares,
-               saves::DOUBLE AS saves, clicks::DOUBLE AS clicks,
-               topics IS NOT NULL AS topics_known,
-               list_transform(list_sort(list_distinct(coalesce(topics, []))), lambda topic: hash(topic)) AS topics,
-               caption IS NOT NULL AS caption_known,
-               list_transform(regexp_extract_all(lower(coalesce(caption, '')), '{word}')[:{words}],
-                              lambda word: hash(word)) AS words
-        FROM posts JOIN account_rows USING (account_id)
-        ORDER BY ALL
-    """,
-    # A comment is generic when its text was read before, anywhere, or has fewer than three words (case and outer white
-    # space aside); a reaction is reciprocal when the account has itself reacted to the actor's account shortly before.
-    "interactions": """
-        WITH known AS (
-            SELECT *, rank() OVER (PARTITION BY lower(trim(text, ' \t\n\r')) ORDER BY interactions.at) > 1
-                      OR NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') AS plain
-            FROM interactions)
-        SELECT bucket, owner, epoch_us(known.at) AS at, hash(actor_id) AS actor,
-               list_position({kinds}, kind) - 1 AS kind, actor_followers::DOUBLE AS actor_followers,
-               hash(post_id) AS post, post_id IS NOT NULL AS post_known,
-               CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply') THEN plain::DOUBLE END AS generic,
-               coalesce(reciprocal, false) AS reciprocal, coalesce(pod_links, 0.0) AS pod_links
-        FROM known JOIN account_rows USING (account_id)
-        LEFT JOIN exchanges ON giver = hash(actor_id) AND receiver = account_rows.actor
-                               AND exchanges.at = epoch_us(known.at)
-        WHERE actor_id <> account_id
-        ORDER BY ALL
-    """,
-    "given": """
-        SELECT bucket, owner, epoch_us(interactions.at) AS at, list_position({kinds}, kind) - 1 AS kind,
-               hash(interactions.account_id) AS receiver
-        FROM interactions JOIN account_rows ON actor_id = account_rows.account_id
-        WHERE actor_id <> interactions.account_id ORDER BY ALL
-    """,
-    "audiences": """
-        SELECT account_rows.bucket, owner, epoch_us(observed_at) AS at, hash(dimension) AS dimension,
-               hash(dimension || chr({separator}) || audiences.bucket) AS slice, share
-        FROM audiences JOIN account_rows USING (account_id) ORDER BY ALL
-    """,
-    "followers": """
-        SELECT bucket, owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
-               following::DOUBLE AS following, posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture,
-               is_private::DOUBLE AS is_private, fake::DOUBLE AS fake
-        FROM followers JOIN account_rows USING (account_id) ORDER BY ALL
-    """,
-    "outcomes": """
-        SELECT bucket, owner, epoch_us(closed_at) AS at, hash(campaign_id) AS campaign,
-               epoch_us(decided_at) AS decided_at, list_position({goals}, goal) - 1 AS goal,
-               hash(vertical) AS vertical, hash(brand_id) AS brand,
-               posted_at IS NOT NULL AS posted, epoch_us(posted_at)::DOUBLE AS posted_at,
-               actions::DOUBLE AS actions, impressions::DOUBLE AS impressions, clicks::DOUBLE AS clicks,
-               incremental_actions AS incremental, fee, value_per_action
-        FROM outcomes JOIN account_rows USING (account_id) JOIN campaigns USING (campaign_id) ORDER BY ALL
-    """,
-}
-
-_EXCHANGES = """
-SELECT DISTINCT epoch_us(interactions.at) AS at, giver.actor AS giver, receiver.actor AS receiver
-FROM interactions JOIN account_rows giver ON giver.account_id = actor_id
-JOIN account_rows receiver ON receiver.account_id = interactions.account_id
-WHERE actor_id <> interactions.account_id ORDER BY ALL
-"""
-
-_ACTIVATIONS = """
-SELECT campaign_id, account_id, decided_at, fee, goal, value_per_action, actions::DOUBLE AS actions,
-       posted_at IS NOT NULL AS posted, closed_at
-FROM outcomes JOIN campaigns USING (campaign_id) ORDER BY decided_at, campaign_id, account_id
-"""
-
-_WHOLE = {
-    "accounts": "SELECT * FROM account_rows ORDER BY bucket, owner",
-    "campaigns": "SELECT * FROM campaigns ORDER BY campaign_id",
-    "campaign_audience": "SELECT * FROM campaign_audience ORDER BY ALL",
-    "activations": _ACTIVATIONS,
-}
-_COUNTED = ("account_stats", "posts", "interactions", "audiences", "followers", "outcomes")
-
-_NEWEST = """
-SELECT max(moment) FROM (
-    SELECT max(observed_at) AS moment FROM account_stats UNION ALL SELECT max(published_at) FROM posts
-    UNION ALL SELECT max(observed_at) FROM posts UNION ALL SELECT max(interactions.at) FROM interactions
-    UNION ALL SELECT max(observed_at) FROM audiences UNION ALL SELECT max(observed_at) FROM followers
-    UNION ALL SELECT max(closed_at) FROM outcomes)
-"""
+"""As many as go well with `MEMORY`."""
+HELD = 500_000
+"""A table of that many rows is dealt to its buckets in memory, a larger one through files."""
+BATCH = 250_000
+_LZ4 = ipc.IpcWriteOptions(compression="lz4")
+_TEMPORARY = (
+    *("known_accounts", "listed_accounts", "known_campaigns", "listed_campaigns", "reactions", "recalled"),
+    *("texts", "earlier", "heard", "changed", "exchanges", "judged"),
+)
 
 
 def made(folder: Path) -> Path:
@@ -151,99 +56,245 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def write(tables: Tables, folder: Path, buckets: int | None, progress: Callable[[str], None] | None) -> None:
-    """Write the store of a source into a folder; see `EventStore.prepare`."""
-    database = tables.connection
+def write(tables: Tables, folder: Path, *, buckets: int | None, memory: int, progress: Callable[[str], None]) -> None:
+    """Write the store of a source into an empty folder; see `EventStore.prepare`."""
     if buckets is None:
-        sizes = (database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in _COUNTED)
-        buckets = 1 + sum(sizes) // ROWS_PER_BUCKET
-    database.execute("CREATE OR REPLACE TEMP TABLE account_rows AS " + _ACCOUNTS.format(buckets=buckets))
-    constants = {
-        "separator": ord(SLICE_SEPARATOR),
-        "post_lag": POST_LAG,
-        "word": WORD,
-        "words": WORDS,
-        "kinds": list(INTERACTIONS),
-        "goals": list(GOALS),
-    }
-    _judge_exchanges(database)
-    for name, query in EVENTS.items():
-        if progress is not None:
-            progress(f"sorting {name}")
-        rows = database.sql(query.format(**constants)).to_arrow_reader(1_000_000)
-        _split(rows, made(folder / name), buckets)
-    _add_expectations(folder / "outcomes", buckets)
-    for name, query in _WHOLE.items():
-        pq.write_table(database.sql(query).to_arrow_table(), folder / f"{name}.parquet")
-    newest = database.execute(_NEWEST).fetchone()[0]
-    database.execute("DROP TABLE account_rows")
-    database.execute("DROP TABLE exchanges")
-    manifest = {
-        "layout": LAYOUT,
-        "duckdb": duckdb.__version__,
-        "fingerprint": tables.fingerprint,
-        "missing": list(tables.missing),
-        "buckets": buckets,
-        "newest": None if newest is None else newest.isoformat(),
-    }
-    # Written last: a folder without a manifest is not a store.
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
+        rows = sum(_sizes(tables.connection).values())
+        buckets = 1 + int(rows / ROWS_PER_BUCKET * MEMORY / memory)
+    nothing = Manifest(
+        fingerprint="",
+        appended=(),
+        missing=tuple(CONTRACT),
+        buckets=buckets,
+        newest={},
+        whole={},
+        empty={},
+        segments={name: [[] for _ in range(buckets)] for name in queries.EVENTS},
+        ledgers={"texts": [], "exchanges": []},
+        published="published",
+    )
+    added, _ = _add(tables, folder, nothing, tag="0", memory=memory, progress=progress)
+    replace(added, fingerprint=tables.fingerprint).write(folder)
 
 
-def _judge_exchanges(database: Any) -> None:
-    """Make the table of the reactions between accounts that are answers or come out of a pod."""
-    rows = database.sql(_EXCHANGES).to_arrow_table()
-    giver, receiver = (rows[name].to_numpy().view(np.int64) for name in ("giver", "receiver"))
-    reciprocal, links = judge(giver, receiver, rows["at"].to_numpy())
-    told = pa.array(reciprocal | (links > 0))
-    rows = rows.append_column("reciprocal", pa.array(reciprocal)).append_column("pod_links", pa.array(links))
-    database.register("told", rows.filter(told))
-    database.execute("CREATE OR REPLACE TEMP TABLE exchanges AS FROM told")
-    database.unregister("told")
+def append(tables: Tables, folder: Path, *, memory: int, progress: Callable[[str], None]) -> None:
+    """Put further rows into the store of a folder; see `EventStore.append`."""
+    before = Manifest.read(folder)
+    if before is None:
+        raise DataError(f"{folder} is no longer an event store of this version of Impel.")
+    if tables.fingerprint in (before.fingerprint, *before.appended):
+        raise DataError("These rows are in the store already; append only what is new.")
+    fingerprint = hashlib.sha256(f"{before.fingerprint} {tables.fingerprint}".encode()).hexdigest()
+    tag = fingerprint[:12]
+    added, since = _add(tables, folder, before, tag=tag, memory=memory, progress=progress)
+    appended = (*before.appended, tables.fingerprint)
+    after = replace(added, fingerprint=fingerprint, appended=appended, published=f"published-{tag}")
+    _keep_published(folder, before, after, since)
+    if Manifest.read(folder) != before:
+        raise DataError(f"Another process has changed the store in {folder} meanwhile; append the rows again.")
+    after.write(folder)
+    # Who has opened the store before still reads the files of then; what is older, or of a run cut off, goes.
+    published = {before.published, after.published}
+    for path in [*folder.glob("*.parquet"), *folder.glob("*/*.*")]:
+        name = path.relative_to(folder)
+        if name.as_posix() not in before.files | after.files and name.parts[0] not in published:
+            path.unlink()
+    for path in folder.glob("published*"):
+        if path.name not in published:
+            shutil.rmtree(path)
 
 
-def _split(batches: pa.RecordBatchReader, folder: Path, buckets: int) -> None:
-    """Write a stream sorted by bucket as one file per bucket: one pass, a batch at a time in memory."""
-    schema = batches.schema.remove(0)
-    for bucket, runs in groupby(_runs(batches), key=itemgetter(0)):
-        with pq.ParquetWriter(folder / f"{bucket}.parquet", schema) as writer:
-            for _, rows in runs:
-                writer.write_table(rows)
-    for bucket in range(buckets):
-        if not (folder / f"{bucket}.parquet").exists():
-            pq.write_table(schema.empty_table(), folder / f"{bucket}.parquet")
+def _add(
+    tables: Tables, folder: Path, before: Manifest, *, tag: str, memory: int, progress: Callable[[str], None]
+) -> tuple[Manifest, int]:
+    """Write the files of a store with further rows beside those that are there.
 
-
-def _runs(batches: pa.RecordBatchReader) -> Iterator[tuple[int, pa.Table]]:
-    for batch in batches:
-        bucket = batch.column(0).to_numpy(zero_copy_only=False)
-        rows = pa.Table.from_batches([batch]).remove_column(0)
-        edges = np.flatnonzero(np.diff(bucket, prepend=-1) != 0)
-        for start, stop in zip(edges, np.append(edges[1:], len(bucket)), strict=True):
-            yield int(bucket[start]), rows.slice(start, stop - start)
-
-
-def _add_expectations(folder: Path, buckets: int) -> None:
-    """Add to each outcome what was to be expected of its goal when it closed.
-
-    `expected_log` is the mean log1p(actions) of the posted outcomes of all accounts with the same goal that had closed
-    before it: a look across accounts, settled at closing time. Null for the first.
+    Returns
+    -------
+    Manifest
+        Of the store with the further rows; it is not written.
+    int
+        The moment before which nothing has changed, microseconds.
     """
-    parts = [pq.read_table(folder / f"{bucket}.parquet") for bucket in range(buckets)]
-    whole = pa.concat_tables(parts)
-    goal, at, posted, actions = (whole[name].to_numpy() for name in ("goal", "at", "posted", "actions"))
-    logs = np.where(posted, np.log1p(actions), 0.0)
-    # Added up in the order of closing, so that a later outcome cannot change an earlier sum by one bit.
-    order = np.lexsort((logs, at, goal))
-    expected = np.full(len(whole), np.nan)
-    for number in range(len(GOALS)):
-        mine = order[goal[order] == number]
-        total = np.concatenate([[0.0], np.cumsum(logs[mine])])
-        count = np.concatenate([[0], np.cumsum(posted[mine])])
-        before = np.searchsorted(at[mine], at[mine], side="left")
-        expected[mine] = divide(total[before], count[before])
-    start = 0
-    for bucket, part in enumerate(parts):
-        column = pa.array(expected[start : start + len(part)])
-        pq.write_table(part.append_column("expected_log", column), folder / f"{bucket}.parquet")
-        start += len(part)
+    spool = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder))
+    try:
+        with _bounded(tables.connection, memory, spool) as database:
+            addition = Addition(database, folder, before, tag)
+            fresh = lookback.list_known(addition)
+            database.execute(queries.REACTIONS)
+            sizes = {**_sizes(database), "recalled": lookback.recall(addition, fresh["accounts"])}
+            texts = lookback.hear(addition)
+            exchanges, since = lookback.exchange(addition)
+            stored = lookback.corrected(addition, since)
+            added = replace(
+                before,
+                missing=tuple(name for name in before.missing if name in tables.missing),
+                segments={**before.segments, "interactions": stored},
+                ledgers={"texts": texts, "exchanges": exchanges},
+            )
+            moments: list[int | None] = [database.execute("SELECT min(moment) FROM reactions").fetchall()[0][0]]
+            nobodys = database.execute("FROM reactions WHERE owner IS NULL LIMIT 1").fetchall()
+            left_out = ["interactions"] if nobodys else []
+            for name, sources in queries.SOURCES.items():
+                rows = sum(sizes[source] for source in sources)
+                if rows or name not in before.empty:
+                    progress(f"sorting {name}")
+                    arrived = _Arrived()
+                    added = _with_events(addition, added, name, rows=rows, spool=spool, arrived=arrived)
+                    moments.append(arrived.first)
+                    if name not in {"interactions", "given"} and arrived.rows < rows:
+                        left_out += sources
+            changed = {name: len(ids) for name, ids in fresh.items()}
+            changed |= {"campaign_audience": sizes["campaign_audience"], "activations": sizes["outcomes"]}
+            whole = {name: _whole(addition, name) for name in changed if changed[name] or name not in before.whole}
+            if left_out:
+                whole["strangers"] = lookback.strangers(addition, left_out)
+            added = replace(added, whole={**before.whole, **whole})
+            return added, min((moment for moment in moments if moment is not None), default=NEVER)
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)
+
+
+@dataclass
+class _Arrived:
+    """Takes note of the rows of one kind of events on their way: how many there are, and from when to when."""
+
+    rows: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def noting(self, parts: Iterable[tuple[int, pa.Table]]) -> Iterator[tuple[int, pa.Table]]:
+        for number, part in parts:
+            at = part["at"].to_numpy()
+            read = part["known_at"].to_numpy()[part["dated"].to_numpy()] if "dated" in part.column_names else at[:0]
+            self.rows += len(at)
+            self.first = min(int(at.min()), int(at[0] if self.first is None else self.first))
+            self.last = max(int(at.max()), int(read.max(initial=at[0])), int(at[0] if self.last is None else self.last))
+            yield number, part
+
+
+def _with_events(
+    addition: Addition, added: Manifest, name: str, *, rows: int, spool: Path, arrived: _Arrived
+) -> Manifest:
+    """Write further events of one kind; return the manifest with them."""
+    database, folder = addition.database, addition.folder
+    owners = dict(database.execute("SELECT bucket, max(arrival) + 1 FROM listed_accounts GROUP BY bucket").fetchall())
+    null = database.execute("SELECT hash(NULL::VARCHAR)").fetchall()[0][0]
+    reader = database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
+    nothing = reader.schema.remove(0).empty_table()
+    segments = list(added.segments[name])
+    parts = arrived.noting(_dealt(reader, spool, rows=rows))
+    if name == "posts":
+        parts = _with_distinct_topics(parts, null=null)
+    if name == "outcomes":
+        nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
+        parts = iter(lookback.expected(parts, folder, segments))
+        segments = [[] for _ in segments]
+    for number, part in parts:
+        file = f"{name}/{number}-{addition.tag}.arrow"
+        segments[number] = extended(folder, segments[number], part, file, owners=owners[number])
+    empty = {**added.empty}
+    if name not in empty:
+        empty[name] = f"{name}/empty.arrow"
+        store(in_order(nothing, owners=0), folder / empty[name])
+    newest = {**added.newest}
+    if arrived.last is not None:
+        newest[name] = max(arrived.last, newest.get(name, arrived.last))
+    return replace(added, empty=empty, newest=newest, segments={**added.segments, name: segments})
+
+
+def _with_distinct_topics(parts: Iterable[tuple[int, pa.Table]], *, null: int) -> Iterator[tuple[int, pa.Table]]:
+    for number, part in parts:
+        topics = distinct(part["topics"].combine_chunks(), null=null)
+        yield number, part.set_column(part.column_names.index("topics"), "topics", topics)
+
+
+def _dealt(reader: pa.RecordBatchReader, spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
+    """Deal rows, whose first column is the bucket, to their buckets; many of them through files."""
+    if rows <= HELD:
+        yield from _runs(reader.read_all())
+        return
+    with ExitStack() as files:
+        writers: dict[int, Any] = {}
+        for batch in reader:
+            for number, part in _runs(pa.Table.from_batches([batch])):
+                if number not in writers:
+                    writer = ipc.new_stream(spool / str(number), part.schema, options=_LZ4)
+                    writers[number] = files.enter_context(writer)
+                writers[number].write_table(part)
+    for number in sorted(writers):
+        with pa.OSFile(str(spool / str(number))) as file:
+            part = ipc.open_stream(file).read_all()
+        (spool / str(number)).unlink()
+        yield number, part
+
+
+def _runs(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    number = rows[0].to_numpy()
+    rows = rows.remove_column(0)
+    order = np.argsort(number, kind="stable")
+    number, rows = number[order], rows.take(pa.array(order))
+    for one in np.unique(number):
+        start, stop = (np.searchsorted(number, one, side=side) for side in ("left", "right"))
+        yield int(one), rows.slice(start, stop - start)
+
+
+def _whole(addition: Addition, name: str) -> str:
+    """Write a table that is read whole, with what is stored of it."""
+    database, folder = addition.database, addition.folder
+    query, order = queries.WHOLE[name]
+    stored = addition.before.whole.get(name)
+    if stored is not None and name in {"campaign_audience", "activations"}:
+        there = f"FROM read_parquet('{folder / stored}')"
+        # A campaign may come again as it is, and its audience with it.
+        new = f"({query}) EXCEPT {there}" if name == "campaign_audience" else query
+        query = f"({new}) UNION ALL {there}"
+    file = f"{name}-{addition.tag}.parquet"
+    pq.write_table(database.sql(f"FROM ({query}) ORDER BY {order}").to_arrow_table(), folder / file)
+    return file
+
+
+def _keep_published(folder: Path, before: Manifest, after: Manifest, since: int) -> None:
+    """Hand on what was published of moments before anything changed; accounts that are new since have no part in it."""
+    made(folder / after.published)
+    old, new = (
+        pd.Index(pq.read_table(folder / of.whole["accounts"], columns=["account_id"])["account_id"].to_pandas())
+        for of in (before, after)
+    )
+    place = new.get_indexer(old)
+    for path in (folder / before.published).glob("**/*.np[yz]"):
+        # What is missing or not is the same at all moments.
+        if before.missing != after.missing or not path.stem.lstrip("-").isdigit() or int(path.stem) >= since:
+            continue
+        copy = folder / after.published / path.relative_to(folder / before.published)
+        made(copy.parent)
+        if path.parts[-3] == "scores" and len(old) < len(new):
+            with np.load(path, allow_pickle=False) as saved:
+                columns = dict(saved)
+            scores = np.full((len(new), columns["scores"].shape[1]), np.nan)
+            scores[place] = columns["scores"]
+            np.savez(copy, **{**columns, "scores": scores, "account": place[columns["account"]]})
+        else:
+            shutil.copyfile(path, copy)
+
+
+def _sizes(database: Any) -> dict[str, int]:
+    return {name: int(database.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for name in CONTRACT}
+
+
+@contextmanager
+def _bounded(database: Any, memory: int, spool: Path) -> Iterator[Any]:
+    """Let the database take half of the memory, and spill the rest beside the store; leave it as it was."""
+    settings = {"memory_limit": f"{memory // 2}B", "preserve_insertion_order": "false"}
+    before = {name: database.execute(f"SELECT current_setting('{name}')").fetchall()[0][0] for name in settings}
+    with suppress(duckdb.Error):  # it has spilled elsewhere already
+        database.execute(f"SET temp_directory = '{spool}'")
+    try:
+        for name, value in settings.items():
+            database.execute(f"SET {name} = '{value}'")
+        yield database
+    finally:
+        for table in _TEMPORARY:
+            database.execute(f"DROP TABLE IF EXISTS {table}")
+        for name, value in before.items():
+            database.execute(f"SET {name} = '{value}'")

@@ -5,21 +5,23 @@ A bucket is self-contained: all accounts of an influencer and all that happened 
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from features.briefs import Briefs
 from features.errors import DataError
-from features.prepare import LAYOUT, made, write
+from features.follower_classifier import default_classifier
+from features.manifest import Manifest
+from features.prepare import MEMORY, append, made, write
 from features.segments import read
 from features.verticals import Verticals
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from features.bucket import Bucket
     from features.events import IntArray
+    from features.peers import Curves
     from features.social_scores.publish import Publication
     from features.sources import Tables
     from features.vocabulary import Vocabulary
@@ -53,10 +56,16 @@ class EventStore:
         Of the source's content.
     resident : int
         How many buckets stay in memory.
+    publications : Path
+        The folder for what is published at one moment and looks across accounts: an appended store has another one.
     published_scores : dict
         Social scores by the moment of their publication; see `features.social_scores.publish`.
+    published_peers : dict
+        What is usual for accounts of one size and platform, by publication; see `features.peers.publish`.
     published_words : dict
-        How common each word of captions is, by publication; see `features.vocabulary`.
+        In how many captions words stand, by publication; see `features.vocabulary`.
+    follower_classifier : FollowerClassifier
+        Tells fake followers from real ones; the one that Impel comes with. Set it before the first bucket is read.
 
     Raises
     ------
@@ -65,23 +74,30 @@ class EventStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        manifest = _manifest(folder)
+        manifest = Manifest.read(folder)
         if manifest is None:
             raise DataError(
                 f"{folder} is not an event store of this version of Impel; prepare it anew from its tables."
             )
         self.folder = folder
-        self.accounts = pd.read_parquet(folder / "accounts.parquet")
-        self.campaigns = pd.read_parquet(folder / "campaigns.parquet")
-        self.campaign_audience = pd.read_parquet(folder / "campaign_audience.parquet")
-        self.newest = pd.Timestamp(manifest["newest"])
-        self.missing = tuple(manifest["missing"])
-        self.fingerprint = str(manifest["fingerprint"])
-        self.buckets = int(manifest["buckets"])
+        self.publications = folder / manifest.published
+        self.accounts, self.campaigns, self.campaign_audience = (
+            pd.read_parquet(folder / manifest.whole[name]) for name in ("accounts", "campaigns", "campaign_audience")
+        )
+        self.newest = pd.Timestamp(max(manifest.newest.values()), unit="us") if manifest.newest else pd.NaT
+        self.missing = manifest.missing
+        self.fingerprint = manifest.fingerprint
+        self.buckets = manifest.buckets
         self.resident = 4
         self.published_scores: dict[int, Publication] = {}
+        self.published_peers: dict[int, Curves] = {}
         self.published_words: dict[int, Vocabulary] = {}
+        self.follower_classifier = default_classifier()
+        self._manifest = manifest
         self._resident: dict[int, Bucket] = {}
+        self._reading = [Lock() for _ in range(self.buckets)]
+        self._choosing = Lock()
+        self._temporary: object = None
 
     @cached_property
     def briefs(self) -> Briefs:
@@ -120,6 +136,7 @@ class EventStore:
         folder: Path | None = None,
         *,
         buckets: int | None = None,
+        memory: int = MEMORY,
         progress: Callable[[str], None] | None = None,
     ) -> EventStore:
         """Sort and bucket the tables of a source.
@@ -132,7 +149,10 @@ class EventStore:
             Where the store is kept; a store of the same content that is there already is opened as it is. Without it
             the store lies in a temporary folder that goes with the object.
         buckets : int, optional
-            Into how many buckets influencers are dealt; by default as many as keep a bucket at about four million rows.
+            Into how many buckets influencers are dealt; by default as many as `memory` asks for: with 2 GiB, a
+            bucket has about four million rows.
+        memory : int, optional
+            Bytes that preparing may take, about.
         progress : callable, optional
             Told in words what is being prepared.
 
@@ -141,52 +161,115 @@ class EventStore:
         DataError
             Where the folder holds something else: it would be lost.
         """
+        told = progress or (lambda _: None)
         if folder is None:
             temporary = Path(tempfile.mkdtemp(prefix="impel-store-"))
             try:
-                write(tables, temporary, buckets, progress)
+                write(tables, temporary, buckets=buckets, memory=memory, progress=told)
                 store = cls(temporary)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
-            weakref.finalize(store, shutil.rmtree, temporary, ignore_errors=True)
+            store._temporary = _Temporary(temporary)
             return store
-        manifest = _manifest(folder)
-        if manifest is None or manifest["fingerprint"] != tables.fingerprint:
+        manifest = Manifest.read(folder)
+        if manifest is None or manifest.fingerprint != tables.fingerprint:
             if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
                 raise DataError(f"{folder} holds something that is no event store; give a new or empty folder.")
             # Prepared beside it and moved, so that a run that is cut off leaves no half store behind.
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=made(folder.parent)))
             try:
-                write(tables, unfinished, buckets, progress)
-                shutil.rmtree(folder, ignore_errors=True)
-                unfinished.rename(folder)
+                write(tables, unfinished, buckets=buckets, memory=memory, progress=told)
+                _move(unfinished, folder, tables.fingerprint)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return cls(folder)
+
+    def append(
+        self, tables: Tables, *, memory: int = MEMORY, progress: Callable[[str], None] | None = None
+    ) -> EventStore:
+        """Add rows to the store, in its folder.
+
+        The store that comes out is, bit by bit, the one that `prepare` makes of all rows at once, whatever the order in
+        which they come: rows that are late, new readings of old posts, new accounts and campaigns, tables that were
+        missing. Rows in order of time cost what they are; where rows come late, the reactions that are stored are read.
+        Accounts, campaigns and campaign audiences that are stored may come again as they are; other rows that come
+        again are there twice, as they are where one source holds them twice.
+
+        Parameters
+        ----------
+        tables : Tables
+            A source with the new rows only.
+        memory : int, optional
+            Bytes that appending may take, about.
+        progress : callable, optional
+            Told in words what is being appended.
+
+        Returns
+        -------
+        EventStore
+            The store with the new rows. This one still reads what it did; the files that only it needs go when rows are
+            appended again.
+
+        Raises
+        ------
+        DataError
+            Where these very tables are in the store; where an account or campaign is stored with other values, or comes
+            after rows of it, which were left out; where the store was changed by another process meanwhile. The store
+            is as before then.
+        """
+        append(tables, self.folder, memory=memory, progress=progress or (lambda _: None))
+        store = EventStore(self.folder)
+        store._temporary = self._temporary
+        store.follower_classifier = self.follower_classifier
+        return store
 
     def activations(self) -> pd.DataFrame:
         """Return past activations with their labels, sorted by decided_at, campaign_id and account_id.
 
         Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
         """
-        return pd.read_parquet(self.folder / "activations.parquet")
+        return pd.read_parquet(self.folder / self._manifest.whole["activations"])
 
     def bucket(self, number: int) -> Bucket:
-        """Read one bucket; the last few stay in memory."""
-        if number not in self._resident:
-            while len(self._resident) >= self.resident:
-                self._resident.pop(next(iter(self._resident)))
-            mine = self.accounts["bucket"].to_numpy() == number
+        """Read one bucket; the last few stay in memory. Several threads may ask at a time."""
+        with self._reading[number]:
+            with self._choosing:
+                if number in self._resident:
+                    return self._resident[number]
+                while len(self._resident) >= self.resident:
+                    self._resident.pop(next(iter(self._resident)))
+            mine = self.bucket_of == number
             accounts = self.accounts[mine].assign(row=np.flatnonzero(mine)).reset_index(drop=True)
-            self._resident[number] = read(self.folder, number, accounts)
-        return self._resident[number]
+            bucket = read(self.folder, self._manifest, number, accounts)
+            bucket.follower_classifier = self.follower_classifier
+            bucket.peers = self.published_peers
+            with self._choosing:
+                self._resident[number] = bucket
+                while len(self._resident) > self.resident:
+                    self._resident.pop(next(iter(self._resident)))
+            return bucket
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Read a store's manifest; None where there is none, or its layout or DuckDB's hashes are of another version."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return manifest if (manifest.get("layout"), manifest.get("duckdb")) == (LAYOUT, duckdb.__version__) else None
+class _Temporary:
+    """A folder that goes with the last store that reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+
+def _move(prepared: Path, folder: Path, fingerprint: str) -> None:
+    """Put a prepared store in its place; of two processes that prepare the same, the first to come stays."""
+    while True:
+        old = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
+        try:
+            with suppress(FileNotFoundError):
+                folder.rename(old / "store")
+            with suppress(OSError):  # another process was faster
+                prepared.rename(folder)
+                return
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+        there = Manifest.read(folder)
+        if there is not None and there.fingerprint == fingerprint:
+            return

@@ -119,7 +119,7 @@ def _largest(captions: int, counts: pd.Series) -> Vocabulary:
 
 
 def _path(store: EventStore, moment: int) -> Path:
-    return store.folder / "vocabulary" / f"{moment}.npz"
+    return store.publications / "vocabulary" / f"{moment}.npz"
 
 
 def _keep(path: Path, vocabulary: Vocabulary) -> None:
