@@ -44,9 +44,9 @@ def _runs(at: dict[str, Any]) -> list[Row]:
             rows.append((f"{peer}, {told['compared']} features, apart {apart['largest']:.0e}", *_usage(beside["peer"])))
     more = at["tight_prepare"]["told"]["buckets"]
     rows += [
-        (f"prepare with {more} buckets", *_usage([at["tight_prepare"]])),
-        (f"first build with {more} buckets", *_usage([at["tight_cold"]])),
-        (f"Impel with {more} buckets", *_usage([at["tight"]])),
+        (f"prepare for less memory ({more} buckets)", *_usage([at["tight_prepare"]])),
+        ("first build with less memory", *_usage([at["tight_cold"]])),
+        ("Impel with less memory", *_usage([at["tight"]])),
     ]
     return rows + ([("append a day", *_usage([at["append"]]))] if at["append"] else [])
 
@@ -70,7 +70,7 @@ def _ratios(scale: str, at: dict[str, Any]) -> list[Row]:
     whole = [at["prepare"], at["cold"], *_builds(at)]
     tight = [at["tight_prepare"], at["tight_cold"], at["tight"]]
     rows.append(_row(f"{scale}: memory of the whole run, MiB", max(run["peak_mib"] for run in whole), 2048))
-    rows.append(_row(f"{scale}: the same with more buckets, MiB", max(run["peak_mib"] for run in tight), 1024))
+    rows.append(_row(f"{scale}: the same with less memory, MiB", max(run["peak_mib"] for run in tight), 1024))
     if at["append"]:
         share = at["append"]["seconds"] / at["prepare"]["seconds"]
         rows.append((f"{scale}: append a day / prepare 730 days", f"{share:.3f}", "small", ""))

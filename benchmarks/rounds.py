@@ -15,8 +15,8 @@ PEERS = ("duckdb", "polars", "pandas")
 AGREE = 1e-8
 """Largest relative difference with which two engines agree: their sums run in different orders."""
 PAIRS_COMPARED = 20_000
-TIGHTER = 4
-"""How many times as many buckets as usual make a store for less memory."""
+USUAL, LESS = 2, 1
+"""Memory, in GiB, for which the store is prepared."""
 
 
 def say(words: str) -> None:
@@ -31,7 +31,7 @@ def at_scale(folder: Path, scale: float, peers: list[str], repeat: int, memory_l
     -------
     dict
         By run: `prepare`, `cold` (the first build, which publishes the social scores), `tight_prepare`, `tight_cold`
-        and `tight` (with more buckets), `append` (None where there is no such thing); lists of runs in `scan_compared`
+        and `tight` (with less memory), `append` (None where there is no such thing); lists of runs in `scan_compared`
         and `scan_stored`, and in `beside` by peer the runs of `impel` and of the `peer`; `difference` by peer.
     """
     source, store, tight = folder / "source", folder / "store", folder / "tight-store"
@@ -51,7 +51,7 @@ def at_scale(folder: Path, scale: float, peers: list[str], repeat: int, memory_l
     say(f"scale {scale:g}: generating, where it is not there yet")
     measured("generate", folder, f"{scale:g}")
     read = (source, folder / "pairs.parquet")
-    found: dict[str, Any] = {"prepare": run("prepare the store", "prepare", folder, store, 0, reads=(source,))}
+    found: dict[str, Any] = {"prepare": run("prepare the store", "prepare", folder, store, USUAL, reads=(source,))}
     found["cold"] = build("first build, with social scores", store)
     found |= {"scan_compared": [], "scan_stored": [], "beside": {peer: {"impel": [], "peer": []} for peer in peers}}
     for _ in range(repeat):
@@ -65,10 +65,9 @@ def at_scale(folder: Path, scale: float, peers: list[str], repeat: int, memory_l
     say("comparing results")
     compared = measured("compare", PAIRS_COMPARED, result("impel"), *map(result, peers)).told
     found["difference"] = {peer: compared[str(result(peer))] for peer in peers}
-    buckets = TIGHTER * found["prepare"]["told"]["buckets"]
-    found["tight_prepare"] = run("prepare with more buckets", "prepare", folder, tight, buckets, reads=(source,))
-    found["tight_cold"] = build("first build with more buckets", tight)
-    found["tight"] = build("build with more buckets", tight)
+    found["tight_prepare"] = run("prepare for less memory", "prepare", folder, tight, LESS, reads=(source,))
+    found["tight_cold"] = build("first build with less memory", tight)
+    found["tight"] = build("build with less memory", tight)
     appended = run("append a day", "append", folder, store, reads=(folder / "day", store))
     found["append"] = appended if appended["told"]["appended"] else None
     return found
@@ -78,5 +77,5 @@ def _compile(folder: Path) -> None:
     """Have the kernels compiled and kept, so that no run that is timed compiles them."""
     say("compiling, where it is not done yet")
     measured("generate", folder, "0.0005")
-    measured("prepare", folder, folder / "store", 0)
+    measured("prepare", folder, folder / "store", USUAL)
     measured("impel", folder, folder / "impel.parquet", folder / "store")

@@ -32,15 +32,15 @@ def scan(folder: str, columns: str, memory_limit: str) -> dict[str, Any]:
     return timed(lambda: scan(Path(folder), columns, memory_limit))
 
 
-def prepare(folder: str, store: str, buckets: str) -> dict[str, Any]:
-    """Prepare the event store, with so many buckets; 0 for as many as it chooses."""
+def prepare(folder: str, store: str, memory: str) -> dict[str, Any]:
+    """Prepare the event store for so many GiB of memory."""
     from features import EventStore, open_tables
 
     shutil.rmtree(store, ignore_errors=True)
 
     def work() -> dict[str, Any]:
         with open_tables(Path(folder) / "source") as tables:
-            made = EventStore.prepare(tables, Path(store), buckets=int(buckets) or None)
+            made = EventStore.prepare(tables, Path(store), memory=int(memory) << 30)
         return {"buckets": made.buckets, "bytes": sum(file.stat().st_size for file in Path(store).rglob("*.*"))}
 
     import_module("features.store")

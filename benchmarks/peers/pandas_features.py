@@ -30,13 +30,16 @@ def run(folder: Path, out: Path) -> None:
     chunks = max(len(pairs) // PAIRS_AT_ONCE, 1)
     accounts = tables["accounts"].set_index("account_id")["influencer_id"]
     chunk = pd.util.hash_array(accounts.to_numpy(object)) % chunks
-    divided = {
-        name: dict(list(table.groupby(chunk[accounts.index.get_indexer(table["account_id"])])))
-        for name, table in [("pairs", pairs), *((name, tables.pop(name)) for name in PER_ACCOUNT)]
-    }
+
+    def divided(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
+        return dict(list(table.groupby(chunk[accounts.index.get_indexer(table["account_id"])])))
+
+    parts = {"pairs": divided(pairs)}
+    for name in PER_ACCOUNT:
+        parts[name] = divided(tables.pop(name))
     done = []
     for number in range(chunks):
-        of_chunk = {name: parts.pop(number) for name, parts in divided.items()}
+        of_chunk = {name: of_each.pop(number) for name, of_each in parts.items()}
         done.append(features_of(of_chunk.pop("pairs"), {**tables, **of_chunk}))
     pq.write_table(pa.Table.from_pandas(pd.concat(done).reset_index()), out, compression="none", use_dictionary=False)
 

@@ -44,7 +44,10 @@ def expected(folder: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_peers_compute_what_impel_computes(folder: Path, expected: pd.DataFrame, peer: str) -> None:
+def test_peers_compute_what_impel_computes(
+    folder: Path, expected: pd.DataFrame, peer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pandas_features, "PAIRS_AT_ONCE", len(expected) // 4)
     PEERS[peer](folder, folder / f"{peer}.parquet")
     found = sample(folder / f"{peer}.parquet", len(expected))
     assert difference(expected, found)["largest"] <= AGREE
