@@ -36,6 +36,16 @@ def _span(start, stop):
 
 
 @compiled
+def quotient(top, bottom):
+    """Divide element by element; null where the lower one is 0, or either is null."""
+    result = np.full(len(top), np.nan)
+    for i in range(len(top)):
+        if bottom[i] != 0:
+            result[i] = top[i] / bottom[i]
+    return result
+
+
+@compiled
 def search(at, low, high, moment):
     """Return for each entry the position in at[low:high] behind the last one that is not after its moment."""
     result = np.empty(len(low), np.int64)
@@ -226,18 +236,26 @@ def total_of_both(row, start, stop, top, bottom, keep):
 
 
 @compiled
-def squares(row, start, stop, values, keep, mean):
-    """Return the sum of the squared distances from each pair's mean."""
-    sums = np.zeros(len(start))
+def deviation(row, start, stop, values, keep):
+    """Return the population standard deviation of the measured values; null for fewer than two."""
+    result = np.full(len(start), np.nan)
     for i in range(len(start)):
+        size, level = 0, 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
-            if len(keep) and not keep[event]:
-                continue
-            value = values[event]
-            if not np.isnan(value):
-                sums[i] += (value - mean[i]) ** 2
-    return sums
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                size += 1
+                level += values[event]
+        if size < 2:
+            continue
+        level /= size
+        spread = 0.0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                spread += (values[event] - level) ** 2
+        result[i] = np.sqrt(spread / size)
+    return result
 
 
 @compiled
@@ -267,6 +285,30 @@ def decayed(at, row, start, stop, values, moment, half_life):
 
 
 @compiled
+def _place(values, place):
+    """Bring the value that a sorted list has at a place there, none larger before it (quickselect, Hoare 1961)."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if place <= right:
+            high = right
+        elif place >= left:
+            low = left
+        else:
+            return
+
+
+@compiled
 def quantiles(row, start, stop, values, keep, shares):
     """Return quantiles of the measured values, (shares, pairs), interpolated (Hyndman and Fan 1996, type 7)."""
     result = np.full((len(shares), len(start)), np.nan)
@@ -284,14 +326,16 @@ def quantiles(row, start, stop, values, keep, shares):
                 buffer[size] = values[event]
                 size += 1
         if size:
-            ordered = buffer[:size]
-            ordered.sort()
+            measured = buffer[:size]
             for j in range(len(shares)):
                 place = (size - 1) * shares[j]
                 low = int(place)
-                high = min(low + 1, size - 1)
+                _place(measured, low)
+                above = measured[low]
+                if place > low:
+                    above = measured[low + 1 :].min()
                 # Not a weighted sum of both, which overflows for the largest numbers.
-                result[j, i] = ordered[low] + (place - low) * (ordered[high] - ordered[low])
+                result[j, i] = measured[low] + (place - low) * (above - measured[low])
     return result
 
 
