@@ -75,6 +75,5 @@ CREATE OR REPLACE TEMP TABLE first_scores AS
 SELECT d, account_id, 100 * (1 - product(1 - 0.9 * strength) OVER (PARTITION BY d, influencer_id)) AS score
 FROM strengths('no_scores');
 CREATE OR REPLACE TEMP TABLE klout_2015 AS
-SELECT d, account_id, 100 * strength AS strength,
-    100 * (1 - product(1 - 0.9 * strength) OVER (PARTITION BY d, influencer_id)) AS networks
+SELECT d, account_id, 100 * (1 - product(1 - 0.9 * strength) OVER (PARTITION BY d, influencer_id)) AS networks
 FROM strengths('first_scores');

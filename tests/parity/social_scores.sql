@@ -20,7 +20,7 @@ WITH topic_authority AS (
         coalesce(r.points_30d, 0) AS points_30d,
         10 * coalesce(g.given, 0) AS given,
         round(ln(1 + s.followers * (1 - coalesce(l.lost, 0))), 9) AS size,
-        strength, networks,
+        networks,
         coalesce(authority, 0) AS authority,
         coalesce(activity, 0) AS activity
     FROM present
@@ -85,7 +85,6 @@ SELECT pair,
     amplification AS klout_amplification,
     network AS klout_network,
     CASE WHEN klout_rank IS NOT NULL THEN least(1 - 10 * log2(1 - klout_rank), 100) END AS klout_score,
-    strength AS klout_strength,
     networks AS klout_networks,
     CASE WHEN most = 0 THEN 0 ELSE 1000 * ln(1 + points) / ln(1 + most) END AS kred_influence,
     CASE WHEN most_30d = 0 THEN 0 ELSE 1000 * ln(1 + points_30d) / ln(1 + most_30d) END AS kred_influence_30d,
