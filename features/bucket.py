@@ -10,15 +10,18 @@ import numpy as np
 
 from features.codes import SLICE_SEPARATOR, code
 from features.events import NEVER, divide, sum_measured
+from features.follower_classifier import default_classifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     import numpy.typing as npt
     import pandas as pd
 
     from features.events import Events, FloatArray, IntArray
+    from features.follower_classifier import FollowerClassifier
+    from features.peers import Curves
 
 Measures = dict[str, "npt.NDArray[Any]"]
 """Values of single events by name, one per event."""
@@ -34,10 +37,16 @@ class Bucket:
         One row per account, in the order of the owners of the events; `row` is the account's place in the store.
     events : mapping of name to Events
         stats, posts, interactions, given, audiences, followers, outcomes; owners are accounts.
+    follower_classifier : FollowerClassifier
+        Tells fake followers from real ones.
+    peers : mapping of moment to Curves
+        What is usual for accounts of one size and platform, by publication (`features.peers.publish`).
     """
 
     accounts: pd.DataFrame
     events: dict[str, Events]
+    follower_classifier: FollowerClassifier = field(default_factory=default_classifier)
+    peers: Mapping[int, Curves] = field(default_factory=dict)
     _measured: dict[Callable[[Bucket], Measures], Measures] = field(default_factory=dict, init=False)
 
     def measured(self, measures: Callable[[Bucket], Measures]) -> Measures:
@@ -59,8 +68,10 @@ class Bucket:
 
     @cached_property
     def platform(self) -> IntArray:
-        """The (accounts,) number of each account's platform, within the bucket."""
-        return self.accounts["platform"].factorize()[0].astype(np.int64)
+        """The (accounts,) code of each account's platform."""
+        words = self.accounts["platform"].tolist()
+        codes = {word: code(word) for word in set(words)}
+        return np.array([codes[word] for word in words], np.int64)
 
     @cached_property
     def created_at(self) -> FloatArray:

@@ -186,7 +186,7 @@ class History:
 class Tally(NamedTuple):
     """Number, sum and sum of squares of the measured values of each pair: (n,) float64 each."""
 
-    count: FloatArray
+    number: FloatArray
     total: FloatArray
     squares: FloatArray
 

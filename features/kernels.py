@@ -635,3 +635,19 @@ def neighbourhood(values, reach):
         level[i] = np.median(near)
         deviation[i] = np.median(np.abs(near - level[i]))
     return level, deviation
+
+
+@compiled
+def soon_after(at, row, start, stop, keep, post_at, post_row, post_start, post_stop, within):
+    """Count the kept events that have a post before them, and those of them at most `within` after the last one."""
+    followed, soon = np.zeros(len(start)), np.zeros(len(start))
+    for i in range(len(start)):
+        post = post_start[i]
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            while post < post_stop[i] and post_at[post_row[post]] <= at[event]:
+                post += 1
+            if keep[event] and post > post_start[i]:
+                followed[i] += 1
+                soon[i] += at[event] - post_at[post_row[post - 1]] <= within
+    return followed, soon

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features import kernels
-from features.authenticity import suspicion
 from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
+from features.follower_classifier import COLUMNS
 from features.queries import POST_LAG
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from features.briefs import Briefs
     from features.bucket import Bucket, Measures
+    from features.follower_classifier import FakeShare
     from features.verticals import Verticals
     from features.vocabulary import Vocabulary
 
@@ -88,6 +89,10 @@ class KnownAccount:
         window = History(posts, account, decided_at, POST_LAG).window(days=POST_DAYS)
         return window.valid(posts.codes("known_at"), posts.codes("superseded_at"))
 
+    def beside_posts(self, table: str, *, days: float) -> Window:
+        """Return the events of one table that are old enough for the posts before them to be known."""
+        return self.history(table, lag=POST_LAG).window(days=days)
+
     @cached_property
     def interactions(self) -> Window:
         """Reactions of others in the last 90 days."""
@@ -99,9 +104,15 @@ class KnownAccount:
         return self.history("followers").window(days=FOLLOWER_SAMPLE_DAYS)
 
     @cached_property
+    def fake_sample(self) -> FakeShare:
+        """Share of fakes among all followers, as the sampled ones tell it, with its 90 % interval."""
+        tally = self.follower_sample.tally(self.measured(_fake_scores)["score"])
+        return self.bucket.follower_classifier.share_from_sums(*tally)
+
+    @cached_property
     def suspicious_share(self) -> FloatArray:
-        """Share of the sampled followers whose profile looks fake."""
-        return self.follower_sample.mean(self.measured(_suspicious)["suspicious"])
+        """Share of fakes among all followers, as the sampled ones tell it; null without a sample."""
+        return self.fake_sample.share
 
     @cached_property
     def audience(self) -> Window:
@@ -174,13 +185,6 @@ def _settled(history: History) -> Window:
     return history.window().valid(history.events.codes("since"), history.events.codes("until"))
 
 
-def _suspicious(bucket: Bucket) -> Measures:
+def _fake_scores(bucket: Bucket) -> Measures:
     sample = bucket.events["followers"]
-    return {
-        "suspicious": suspicion(
-            followers=sample.numbers("followers"),
-            following=sample.numbers("following"),
-            posts=sample.numbers("posts"),
-            has_picture=sample.numbers("has_picture"),
-        )
-    }
+    return {"score": bucket.follower_classifier.scores(**{name: sample.numbers(name) for name in COLUMNS})}

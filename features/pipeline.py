@@ -17,6 +17,7 @@ from features import (
     cross_platform,
     engagement,
     offer,
+    peers,
     social_scores,
     track_record,
     vocabulary,
@@ -141,6 +142,7 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
     Buckets are worked on by as many threads as there are processors: the kernels release Python's lock.
     """
     # Published before the threads start, one bucket after the other.
+    peers.publish(store, asked.decided_at)
     scores = social_scores.features(store, asked.row, asked.decided_at, briefs=asked.briefs, campaign=asked.campaign)
     vocabularies = vocabulary.published(store, vocabulary.needed(asked.briefs, asked.decided_at))
     buckets = store.bucket_of[asked.row]

@@ -89,7 +89,7 @@ def random_tables(
         "audiences": _slices(rng, some_accounts(5 * accounts), "account_id").assign(
             observed_at=lambda frame: _moments_of(rng, frame["report"], 0, days)
         ),
-        "followers": _followers(rng, some_accounts(20 * accounts), days),
+        "followers": _followers(rng, some_accounts(80 * accounts), days),
         "campaigns": _campaigns(rng, campaigns, days),
         "campaign_audience": _slices(rng, np.array([f"c{i:03d}" for i in range(campaigns) if i % 4]), "campaign_id"),
         "outcomes": _outcomes(rng, ids[:-1], activity, campaigns=campaigns, size=outcomes, days=days),
@@ -212,7 +212,7 @@ def _followers(rng: Generator, owner: Any, days: int) -> pd.DataFrame:
             "follower_id": [f"f{number}" for number in rng.integers(0, 50, size)],
             "observed_at": _moments(rng, size, 0, days),
             "followers": _maybe(rng, rng.choice([0, 1, 150, 421], size)),
-            "following": _maybe(rng, rng.choice([0, 11, 1_500, 1_501, 4_210], size), 0.4),
+            "following": _maybe(rng, rng.choice([0, 11, 300, 1_500, 1_501, 4_210, 7_400], size), 0.4),
             "posts": _maybe(rng, rng.choice([0, 5, 6, 74], size), 0.4),
             "has_picture": pd.array(_maybe(rng, rng.random(size) < 0.6, 0.4).astype(object), dtype="boolean"),
             "is_private": pd.array(rng.random(size) < 0.3, dtype="boolean"),

@@ -17,7 +17,21 @@ The order here is the order of the feature matrix. What the texts below take as 
 - A community has n m / r people where n reacted in the 60 days that end 30 days ago, m in the 30 days since, and r in
   both (capture and recapture); where r is 0 it is endless, and reactions per person are 0.
 - A follower looks fake with at least two of: following over 1,500, following over ten times the followers (taken as at
-  least 1), at most five posts, no picture. A follower counts as often as sampled.
+  least 1), at most five posts, no picture. A follower counts as often as sampled. The share of fakes among all
+  followers is the mean score of the sampled ones by the follower classifier, within 0 and 1, with a 90 % interval.
+- Seven signs foretell that share without a sample: the largest unexplained jump and their number, rate and depth
+  against peers, and the shares of generic comments, of prompt ones and of actors without followers. What they say
+  counts as much as 2.5 followers of whom it is known, the sample as much as those that would leave an interval as wide.
+- A step of log followers lies between two readings of different moments, the later at least three and under 180 days
+  old. What it exceeds is the median growth per day of all those steps times its days. It is judged where it began at
+  most 173 days ago, and explained by a post with at least three times the engagements of the median post of 180 days
+  (and at least 1) that was published during it or in the seven days before; no step is judged where posts are known and
+  the engagements of none.
+- Peers are the accounts of the platform in the order of log followers, 25 to either side; fewer than five have no
+  usual. Usual is the median of log figures, spread 1.4826 times the median absolute deviation, at least 0.1; both are
+  published like social scores, and read straight between the two accounts next in size.
+- A reaction of somebody who has an account has a link for each third account that reacted to both in the 90 days
+  before.
 - A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before
   (case and outer white space aside).
 - The overlap of two audiences is the sum of the smaller shares; the report of each dimension is its newest.

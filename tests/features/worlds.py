@@ -76,12 +76,12 @@ def whole_world() -> dict[str, pd.DataFrame]:
         "followers": pd.DataFrame(
             {
                 "account_id": "a",
-                "follower_id": ["f1", "f2"],
-                "observed_at": _ago(30, 30),
+                "follower_id": [f"f{number}" for number in range(30)],
+                "observed_at": NOW - pd.Timedelta(days=30),
                 "followers": 100.0,
                 "following": 100.0,
                 "posts": 100.0,
-                "has_picture": [True, False],
+                "has_picture": [True, False] * 15,
             }
         ),
         "campaigns": pd.DataFrame(
@@ -150,6 +150,7 @@ def _both(*changes: Callable[[Frames], Frames]) -> Callable[[Frames], Frames]:
 CASES: dict[str, Callable[[Frames], Frames]] = {
     "everything known": lambda frames: frames,
     "no post": _rows("posts"),
+    "no post with a hundred likes": _with("posts", likes=99),
     "no post in 90 days": _earlier("posts", "published_at", 86),
     "no post in 30 days": _earlier("posts", "published_at", 26),
     "two posts": _rows("posts", slice(1, 3)),
@@ -199,7 +200,11 @@ CASES: dict[str, Callable[[Frames], Frames]] = {
     "followers of fans unknown": _with("interactions", actor_followers=None),
     "no sample": _rows("followers"),
     "sample of a year ago": _earlier("followers", "observed_at", 335),
-    "sample without profiles": _with("followers", following=None, posts=None, has_picture=None),
+    "sample of twenty-nine": _rows("followers", slice(1, 30)),
+    "posts of sampled followers unknown": _with("followers", posts=None),
+    "what sampled followers follow unknown": _with("followers", following=None),
+    "sampled followers follow nobody": _with("followers", following=0),
+    "sample without profiles": _with("followers", followers=None, following=None, posts=None, has_picture=None),
     "no audience report": _rows("audiences"),
     "nobody in the audience report": _with("audiences", share=0.0),
     "no target": _rows("campaign_audience"),

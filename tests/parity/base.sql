@@ -44,13 +44,12 @@ CREATE OR REPLACE TEMP TABLE known_interactions AS
 SELECT asked.d, others.* FROM asked JOIN others USING (account_id)
 WHERE others.at <= d AND others.at > d - INTERVAL 90 DAY;
 
+-- `follower_scores` is what the follower classifier says of each sampled follower, `classifier` the variances of its
+-- scores over labelled real and fake followers, and how many those were.
 CREATE OR REPLACE TEMP TABLE follower_samples AS
-SELECT account_id, d, count(*) AS size,
-       avg(CASE WHEN following IS NOT NULL OR posts IS NOT NULL OR has_picture IS NOT NULL THEN
-           (coalesce(following > 1500, false)::INT + coalesce(following > 10 * followers AND following > 10, false)::INT
-            + coalesce(posts <= 5, false)::INT + coalesce(NOT has_picture, false)::INT >= 2)::INT END) AS suspicious
-FROM asked JOIN followers USING (account_id)
-WHERE observed_at <= d AND observed_at > d - INTERVAL 365 DAY
-GROUP BY ALL;
+SELECT *, CASE WHEN n > 0 THEN least(greatest(total / n, 0), 1) END AS suspicious
+FROM (SELECT account_id, d, count(*) AS size, count(score) AS n, sum(score) AS total, sum(score * score) AS squares
+      FROM asked JOIN follower_scores USING (account_id)
+      WHERE observed_at <= d AND observed_at > d - INTERVAL 365 DAY GROUP BY ALL);
 
 CREATE OR REPLACE TEMP MACRO days_between(a, b) AS (epoch_us(b) - epoch_us(a)) / 86400000000;

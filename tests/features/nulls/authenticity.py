@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+GROWTH = """
+    follower_jump_180d follower_drop_180d unexplained_jump_180d unexplained_jumps_180d unexplained_growth_share_180d
+"""
+OF_FOLLOWERS = f"following_per_follower follower_growth_30d engagement_rate_for_size comment_depth_for_size {GROWTH}"
+OF_READINGS = f"following_growth_30d following_churn_180d likes_spread_180d {OF_FOLLOWERS}"
+SEASON = """
+    engagement_rate_for_size comment_depth_for_size uncommented_post_share_90d engagement_spike_90d
+    prompt_comment_share_90d
+"""
+REACTIONS = "unfollowed_actor_share_90d pod_reaction_share_90d pod_links_mean_90d"
+COMMENTS = "generic_comment_share_90d prompt_comment_share_90d"
+INTERACTIONS = f"{REACTIONS} {COMMENTS} reciprocal_reaction_share_90d"
+SAMPLE = "suspicious_follower_share mass_following_share silent_follower_share following_benford_excess"
+
 NULL = {
-    "no post": "engagement_rate_for_size_90d",
-    "no post in 90 days": "engagement_rate_for_size_90d",
-    "posts of the last three days": "engagement_rate_for_size_90d",
-    "likes and comments hidden": "engagement_rate_for_size_90d",
-    "no engagement": "engagement_rate_for_size_90d",
-    "no reading": "following_per_follower follower_growth_30d follower_jump_180d engagement_rate_for_size_90d",
-    "no follower": "following_per_follower follower_growth_30d follower_jump_180d engagement_rate_for_size_90d",
-    "read for the first time ten days ago": "follower_growth_30d",
-    "one reading": "follower_growth_30d follower_jump_180d",
-    "following unknown": "following_per_follower",
-    "no interaction": "generic_comment_share_90d reciprocal_reaction_share_90d",
-    "interactions long ago": "generic_comment_share_90d reciprocal_reaction_share_90d",
-    "only interactions with oneself": "generic_comment_share_90d reciprocal_reaction_share_90d",
-    "only follows": "generic_comment_share_90d",
+    "no post": f"likes_spread_180d {SEASON}",
+    "no post with a hundred likes": "uncommented_post_share_90d",
+    "no post in 90 days": SEASON,
+    "one post": "likes_spread_180d",
+    "posts of one moment": "prompt_comment_share_90d",
+    "posts of the last three days": f"likes_spread_180d {SEASON}",
+    "likes and comments hidden": f"""
+        engagement_rate_for_size comment_depth_for_size uncommented_post_share_90d likes_spread_180d
+        engagement_spike_90d {GROWTH}
+    """,
+    "likes hidden": "comment_depth_for_size uncommented_post_share_90d likes_spread_180d",
+    "comments hidden": "comment_depth_for_size uncommented_post_share_90d",
+    "no like": "uncommented_post_share_90d likes_spread_180d",
+    "no engagement": "engagement_rate_for_size uncommented_post_share_90d likes_spread_180d",
+    "no reading": OF_READINGS,
+    "no follower": f"likes_spread_180d {OF_FOLLOWERS}",
+    "read for the first time ten days ago": f"following_growth_30d follower_growth_30d {GROWTH}",
+    "one reading": f"following_growth_30d following_churn_180d follower_growth_30d {GROWTH}",
+    "following unknown": "following_per_follower following_growth_30d following_churn_180d",
+    "no interaction": INTERACTIONS,
+    "interactions long ago": INTERACTIONS,
+    "only interactions with oneself": INTERACTIONS,
+    "only follows": f"{COMMENTS} {REACTIONS}",
     "no text": "generic_comment_share_90d",
-    "no sample": "suspicious_follower_share",
-    "sample of a year ago": "suspicious_follower_share",
-    "sample without profiles": "suspicious_follower_share",
-    "nothing known when the scores were published": "follower_growth_30d",
-    "nothing known at all": """
-        suspicious_follower_share following_per_follower follower_growth_30d follower_jump_180d
-        engagement_rate_for_size_90d generic_comment_share_90d reciprocal_reaction_share_90d
+    "followers of fans unknown": "unfollowed_actor_share_90d",
+    "no sample": SAMPLE,
+    "sample of a year ago": SAMPLE,
+    "sample of twenty-nine": "following_benford_excess",
+    "posts of sampled followers unknown": "silent_follower_share",
+    "what sampled followers follow unknown": "mass_following_share following_benford_excess",
+    "sampled followers follow nobody": "following_benford_excess",
+    "sample without profiles": SAMPLE,
+    "nothing known when the scores were published": "following_growth_30d follower_growth_30d",
+    "nothing known at all": f"""
+        fake_share fake_share_low fake_share_high uncommented_post_share_90d engagement_spike_90d
+        {SAMPLE} {OF_READINGS} {INTERACTIONS}
     """,
 }

@@ -1,0 +1,9 @@
+"""Authenticity: signs that followers or reactions were bought or traded, and which share of the followers is fake."""
+
+from __future__ import annotations
+
+from features.authenticity.findings import Evidence, Signal, evidence
+from features.authenticity.signs import features, measures, suspicion
+from features.follower_classifier import FollowerClassifier
+
+__all__ = ["Evidence", "FollowerClassifier", "Signal", "evidence", "features", "measures", "suspicion"]

@@ -1,0 +1,223 @@
+"""What is usual for accounts of one size and platform: nearest neighbours in log followers, no tiers.
+
+This looks across accounts, so it is published every thirty days, as social scores are: a pair is compared with the last
+publication before its decided_at.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import kernels
+from features.events import DAY, FloatArray, IntArray, log_positive
+from features.known import KnownAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from features.bucket import Bucket, Measures
+    from features.store import EventStore
+
+PERIOD = 30 * DAY
+"""Between two publications."""
+VERSION = 1
+"""Raise it when a signal changes: what a store keeps of another version is computed anew."""
+NEIGHBOURS = 25
+"""Peers of an account are so many accounts below it in size and so many above, as far as there are."""
+FEWEST = 5
+"""A platform with fewer accounts than this has no usual."""
+LEAST_SPREAD = 0.1
+"""Peers that are all alike still differ by a tenth from day to day (assumption)."""
+NORMAL_OF_MAD = 1.4826
+"""Standard deviation of normal numbers over their median absolute deviation."""
+SIGNALS = ("rate", "depth")
+ROW = np.dtype([("signal", "i8"), ("platform", "i8"), ("size", "f8"), ("usual", "f8"), ("spread", "f8")])
+
+
+class Usual(NamedTuple):
+    """What is usual for peers of n accounts, and how far apart they lie: (n,) float64 each; null without peers."""
+
+    level: FloatArray
+    spread: FloatArray
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One publication: for each signal and platform what is usual along log followers.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The signals.
+    rows : (m,) of ROW
+        By signal, platform and size; no size twice.
+    """
+
+    names: tuple[str, ...]
+    rows: npt.NDArray[np.void]
+
+    def at(self, name: str, platform: IntArray, size: FloatArray) -> Usual:
+        """Read what is usual for accounts of n platforms (codes) and sizes (log followers)."""
+        bounds = np.zeros((2, len(platform)), np.int64)
+        for one in np.unique(platform).tolist():
+            bounds[:, platform == one] = np.array(self._spans.get((self.names.index(name), one), (0, 0)))[:, None]
+        return Usual(*(kernels.along(*bounds, self._knots, heights, size) for heights in self._heights))
+
+    @cached_property
+    def _spans(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Where the curve of each signal and platform lies."""
+        signal, platform = self.rows["signal"], self.rows["platform"]
+        new = (signal[1:] != signal[:-1]) | (platform[1:] != platform[:-1])
+        bounds = [0, *(np.flatnonzero(new) + 1).tolist(), len(self.rows)]
+        return {
+            (int(signal[first]), int(platform[first])): (first, last)
+            for first, last in pairwise(bounds)
+            if first < last
+        }
+
+    @cached_property
+    def _knots(self) -> FloatArray:
+        return np.ascontiguousarray(self.rows["size"])
+
+    @cached_property
+    def _heights(self) -> tuple[FloatArray, FloatArray]:
+        return np.ascontiguousarray(self.rows["usual"]), np.ascontiguousarray(self.rows["spread"])
+
+
+def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArray]) -> Curves:
+    """Work out what is usual: median and spread of the nearest accounts of the same platform.
+
+    The spread is the median absolute deviation from that median, scaled to be the standard deviation of normal numbers,
+    and at least 0.1.
+
+    Parameters
+    ----------
+    platform : (accounts,) int64
+        Codes.
+    size : (accounts,) float64
+        Log followers; accounts without are left out.
+    signals : mapping of name to (accounts,) float64
+        Null where unknown: that account is left out there.
+    """
+    found = [np.zeros(0, ROW)]
+    for number, values in enumerate(signals.values()):
+        # Ordered by both, so that the order of the accounts changes nothing.
+        order = np.lexsort((values, size, platform))
+        order = order[~np.isnan(size[order]) & ~np.isnan(values[order])]
+        edges = np.flatnonzero(np.diff(platform[order])) + 1
+        for mine in np.split(order, edges):
+            if len(mine) < FEWEST:
+                continue
+            level, deviation = kernels.neighbourhood(values[mine], NEIGHBOURS)
+            # Accounts of one size have one usual: the mean of what stands at each.
+            sizes, first, count = np.unique(size[mine], return_index=True, return_counts=True)
+            part = np.zeros(len(sizes), ROW)
+            part["signal"], part["platform"], part["size"] = number, platform[mine[0]], sizes
+            part["usual"] = np.add.reduceat(level, first) / count
+            part["spread"] = np.maximum(NORMAL_OF_MAD * np.add.reduceat(deviation, first) / count, LEAST_SPREAD)
+            found.append(part)
+    return Curves(tuple(signals), np.concatenate(found))
+
+
+def measures(bucket: Bucket) -> Measures:
+    """Say of which posts both likes and comments are measured."""
+    posts = bucket.events["posts"]
+    return {"counted": ~np.isnan(posts.numbers("likes")) & ~np.isnan(posts.numbers("comments"))}
+
+
+def signals(known: KnownAccount) -> dict[str, FloatArray]:
+    """Return what features compare n accounts by.
+
+    Returns
+    -------
+    rate : (n,) float64
+        Log of the median engagement rate, 90 days.
+    depth : (n,) float64
+        Log of comments per like over the posts of 90 days on which both are measured, half a comment and a like added.
+    """
+    posts, season, counted = known.bucket.events["posts"], known.posts.recent(90), known.measured(measures)["counted"]
+    likes, comments = (season.sum(posts.numbers(name), counted) for name in ("likes", "comments"))
+    return {
+        "rate": log_positive(known.rated_posts.recent(90).median(known.bucket.engagement_rate)),
+        "depth": log_positive((comments + 0.5) / (likes + 1)),
+    }
+
+
+def publish(store: EventStore, decided_at: IntArray) -> None:
+    """Make sure that the publications that pairs of these moments read are in memory.
+
+    What was published before lies in a folder of the store; what was not is worked out in one pass over the buckets.
+    """
+    moments = [moment for moment in _last(decided_at) if moment not in store.published_peers]
+    for moment, published in publications(store, moments, signals, folder="peers"):
+        store.published_peers[moment] = published
+
+
+def publications(
+    store: EventStore, moments: list[int], measure: Callable[[KnownAccount], Mapping[str, FloatArray]], *, folder: str
+) -> Iterator[tuple[int, Curves]]:
+    """Return what is usual at each of some moments (microseconds), by signals of one's own, kept in a folder."""
+    kept = store.publications / folder / str(VERSION)
+    missing = [moment for moment in moments if not (kept / f"{moment}.npz").exists()]
+    for moment in set(moments) - set(missing):
+        with np.load(kept / f"{moment}.npz") as saved:
+            yield moment, Curves(tuple(saved["names"].tolist()), saved["rows"])
+    if not missing:
+        return
+
+    def work(number: int) -> list[pd.DataFrame]:
+        bucket = store.bucket(number)
+        return [_inputs(bucket, moment, measure) for moment in missing]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(work, range(store.buckets)))
+    for moment, inputs in zip(missing, zip(*parts, strict=True), strict=True):
+        whole = {name: column.to_numpy() for name, column in pd.concat(inputs).items()}
+        published = curves(whole.pop(_PLATFORM), whole.pop(_SIZE), whole)
+        # A store that cannot be written to computes them again in the next process.
+        with suppress(OSError):
+            _keep(kept / f"{moment}.npz", published)
+        yield moment, published
+
+
+def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str, ...]) -> dict[str, Usual]:
+    """Return what was usual for each account's peers by the last publication before its decided_at."""
+    last = known.decided_at // PERIOD * PERIOD
+    size, platform = log_positive(known.followers), known.bucket.platform[known.account]
+    found = {name: Usual(*np.full((2, len(known)), np.nan)) for name in names}
+    for moment in _last(known.decided_at):
+        mine = last == moment
+        for name, (level, spread) in found.items():
+            level[mine], spread[mine] = published[moment].at(name, platform[mine], size[mine])
+    return found
+
+
+_PLATFORM, _SIZE = "of the platform", "of the size"
+
+
+def _last(decided_at: IntArray) -> list[int]:
+    return np.unique(decided_at // PERIOD * PERIOD).tolist()
+
+
+def _inputs(bucket: Bucket, moment: int, measure: Callable[[KnownAccount], Mapping[str, FloatArray]]) -> pd.DataFrame:
+    account = np.arange(len(bucket.accounts))
+    known = KnownAccount(bucket, account, np.full(len(account), moment))
+    return pd.DataFrame({_PLATFORM: bucket.platform, _SIZE: log_positive(known.followers), **measure(known)})
+
+
+def _keep(path: Path, published: Curves) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez(unfinished, names=np.array(published.names), rows=published.rows)
+    unfinished.rename(path)
