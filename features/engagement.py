@@ -48,21 +48,15 @@ def _rhythm(known: Known) -> Features:
 
 def _level(known: Known) -> Features:
     of, rate, posts, rated = known.measured(measures), known.bucket.engagement_rate, known.posts, known.rated_posts
-    season, newest, rated_month, rated_season = (
-        posts.recent(90),
-        posts.newest(NEWEST_POSTS),
-        rated.recent(30),
-        rated.recent(90),
-    )
+    season, newest, rated_season = posts.recent(90), posts.newest(NEWEST_POSTS), rated.recent(90)
     level = of["log engagements"]
     low, middle, high, best = posts.quantiles(level, (0.25, 0.5, 0.75, 1.0))
-    mean = rated.mean(rate)
     return {
         "log_followers": np.log1p(known.followers),
         "engagement_rate_median_90d": rated_season.median(rate),
         "engagement_rate_median_180d": rated.median(rate),
         "engagement_rate_spread_90d": divide(rated_season.deviation(rate), rated_season.mean(rate)),
-        "engagement_rate_trend": divide(rated_month.mean(rate), mean) - 1,
+        "engagement_rate_trend": divide(rated.recent(30).mean(rate), rated.mean(rate)) - 1,
         "engagements_log_median_90d": season.median(level),
         "engagements_log_range_180d": np.where(posts.measured(level) > 1, high - low, np.nan),
         "engagements_log_best_180d": best - middle,
