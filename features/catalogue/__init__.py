@@ -58,12 +58,12 @@ The order here is the order of the feature matrix. What the texts below take as 
   100 * (1 - product over the accounts of (1 - 0.9 * strength)).
 - Kred's points are 10, and 50 by an actor with over 10,000 followers; influence is log1p of the points against the most
   points of the same platform and language.
-- PeerIndex is 0.6 authority, 0.2 rank by the followers that neither look fake nor have no post, and 0.2 activity; the
-  weight of a null part goes to the others. Authority is a rank among those endorsed on a topic, by PageRank (damping
-  0.85) of who endorses whom there, activity one among those who post on it in 90 days; over topics both are the mean
-  weighted by endorsements or posts, 0 without one. An endorsement has the topics of the known post that it is to; else
-  the topic on which the account posted most in 90 days; else, or where two are level, the general one. Topics of fewer
-  than five accounts are general too.
+- PeerIndex is 0.6 authority, 0.2 rank by the followers less the suspicious share or, where it is larger, the share of
+  the sample without a post, and 0.2 activity; the weight of a null part goes to the others. Authority is a rank among
+  those endorsed on a topic, by PageRank (damping 0.85) of who endorses whom there, activity one among those who post on
+  it in 90 days; over topics both are the mean weighted by endorsements or posts, 0 without one. An endorsement has the
+  topics of the known post that it is to; else the topic on which the account posted most in 90 days; else, or where two
+  are level, the general one. Topics of fewer than five accounts are general too.
 
 A feature is null everywhere where the first of its tables is missing.
 """

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from features import kernels
-from features.authenticity import suspicion
 from features.events import DAY, BoolArray, History, IntArray
 from features.known import KnownAccount
 from features.social_scores.klout import HALF_LIFE_DAYS, KIND_WEIGHTS
@@ -49,17 +48,21 @@ def gather(bucket: Bucket, moment: int, actors: pd.Index) -> Gathered:
     row = bucket.accounts["row"].to_numpy(np.int64)
     given = History(bucket.events["given"], account, known.decided_at).size()
     received = known.history("interactions").size()
-    real = known.followers * (1 - np.nan_to_num(known.suspicious_share))
+    fake, silent = (
+        np.nan_to_num(share) for share in (known.suspicious_share, known.follower_sample.mean(of["silent"]))
+    )
     decayed = {
         kind: reactions.where(of[kind]).decayed(np.ones(len(of[kind])), HALF_LIFE_DAYS)
         for kind in KIND_WEIGHTS
         if kind != "like"
     }
     figures = {
+        "row": row,
         "alive": known.has_stats | (known.posts.count() > 0) | (received > 0) | (given > 0),
         "followers": known.followers,
-        "real_followers": real,
-        "active_followers": known.followers * (1 - np.nan_to_num(known.follower_sample.mean(of["lost"]))),
+        "real_followers": known.followers * (1 - fake),
+        # Fakes are mostly silent too: of both shares the larger one is lost (A).
+        "active_followers": known.followers * (1 - np.maximum(fake, silent)),
         "shares": season.sum(posts.numbers("shares")),
         "reshares": reactions.count(of["reshare"]),
         "mentions": reactions.count(of["mention"]),
@@ -87,20 +90,14 @@ def _measures(bucket: Bucket) -> Measures:
     reactions, sample = bucket.events["interactions"], bucket.events["followers"]
     kind, followers = reactions.codes("kind"), reactions.numbers("actor_followers")
     points = np.where(followers > FOLLOWED, POINTS_BY_THE_FOLLOWED, POINTS)
-    suspicious = suspicion(
-        followers=sample.numbers("followers"),
-        following=sample.numbers("following"),
-        posts=sample.numbers("posts"),
-        has_picture=sample.numbers("has_picture"),
-    )
+    wrote = sample.numbers("posts")
     return {
         **{name: kind == INTERACTIONS.index(name) for name in KIND_WEIGHTS if name != "like"},
         "reaction": kind != INTERACTIONS.index("follow"),
         "endorsement": _is_any(kind, ENDORSING),
         "log_actor_followers": np.log1p(followers),
         "points": np.where(_is_any(kind, EARNING), points, np.nan),
-        # Fake, or never wrote a word.
-        "lost": np.where(sample.numbers("posts") == 0, 1.0, suspicious),
+        "silent": np.where(np.isnan(wrote), np.nan, wrote == 0),
     }
 
 

@@ -118,7 +118,6 @@ def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Stan
                 with np.load(path) as part:
                     parts.append(dict(part))
                 path.unlink()
-            # Accounts stand in the store in the order of their buckets.
             whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             del parts
             yield moment, standing_of(store, whole)

@@ -56,11 +56,12 @@ class Standing:
 
 
 def standing_of(store: EventStore, gathered: Gathered) -> Standing:
-    """Work out the scores of all accounts of a store from what its buckets brought, put together in their order."""
+    """Work out the scores of all accounts of a store from what its buckets brought."""
     accounts = store.accounts
     known = {name.removeprefix("account_"): values for name, values in gathered.items() if name.startswith("account_")}
-    alive = known.pop("alive")
-    figures = {name: np.where(alive, values, np.nan) for name, values in known.items()}
+    order = np.argsort(known.pop("row"))
+    alive = known.pop("alive")[order]
+    figures = {name: np.where(alive, values[order], np.nan) for name, values in known.items()}
     has_reactions = "interactions" not in store.missing
     for name in ("points", "points_30d", "given"):
         figures[name] = np.where(alive & has_reactions, np.nan_to_num(figures[name]), np.nan)

@@ -19,19 +19,14 @@ WITH topic_authority AS (
         coalesce(r.points, 0) AS points,
         coalesce(r.points_30d, 0) AS points_30d,
         10 * coalesce(g.given, 0) AS given,
-        round(ln(1 + s.followers * (1 - coalesce(l.lost, 0))), 9) AS size,
+        round(ln(1 + s.followers * (1 - greatest(coalesce(f.suspicious, 0), coalesce(silent, 0)))), 9) AS size,
         networks,
         coalesce(authority, 0) AS authority,
         coalesce(activity, 0) AS activity
     FROM present
     LEFT JOIN latest_stats s USING (account_id, d)
     LEFT JOIN follower_samples f USING (account_id, d)
-    -- Lost are followers that look fake, and those that never wrote a word.
-    LEFT JOIN (SELECT account_id, d, avg(CASE WHEN posts = 0 THEN 1
-                   WHEN following IS NOT NULL OR posts IS NOT NULL OR has_picture IS NOT NULL THEN
-                   (coalesce(following > 1500, false)::INT
-                    + coalesce(following > 10 * followers AND following > 10, false)::INT
-                    + coalesce(posts <= 5, false)::INT + coalesce(NOT has_picture, false)::INT >= 2)::INT END) AS lost
+    LEFT JOIN (SELECT account_id, d, avg((posts = 0)::INT) AS silent
                FROM published JOIN followers ON observed_at <= d AND observed_at > d - INTERVAL 365 DAY
                GROUP BY ALL) l USING (account_id, d)
     LEFT JOIN (SELECT account_id, d, sum(shares) FILTER (in_90d) AS shares
