@@ -8,11 +8,11 @@ import duckdb
 import pandas as pd
 import pytest
 
+from benchmarks import AGREE
 from benchmarks.compared import COMPARED, difference, sample
 from benchmarks.features import main
 from benchmarks.generate import Size, generate
 from benchmarks.peers import duckdb_features, pandas_features, polars_features
-from benchmarks.rounds import AGREE
 from features import EventStore, build, open_tables
 from features.catalogue import FEATURES
 from features.checks import check
