@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.codes import SLICE_SEPARATOR, code, codes, words_of
+from features.codes import SLICE_SEPARATOR, codes, words_of
 from features.errors import DataError, nearest
 from features.tables import CONTRACT, DIMENSIONS, GOALS
 
@@ -108,16 +108,15 @@ class Briefs:
         )
 
     @cached_property
-    def wanted(self) -> tuple[FloatArray, BoolArray]:
-        """The (dimensions, campaigns) sum of the wanted shares, and whether the brief names the dimension."""
-        shape = (len(DIMENSIONS), len(self.goal))
-        total, named = np.zeros(shape), np.zeros(shape, np.bool_)
+    def wanted(self) -> FloatArray:
+        """The (dimensions, campaigns) sum of the wanted shares; null where the brief does not name the dimension."""
+        total = np.full((len(DIMENSIONS), len(self.goal)), np.nan)
         campaign = np.repeat(np.arange(len(self.goal)), np.diff(self.target_offsets))
-        for place, dimension in enumerate(DIMENSIONS):
-            mine = self.target_dimension == code(dimension)
-            total[place] = np.bincount(campaign[mine], self.target_share[mine], minlength=shape[1])
-            named[place] = np.bincount(campaign[mine], minlength=shape[1]) > 0
-        return total, named
+        for place, dimension in enumerate(codes(DIMENSIONS)):
+            mine = self.target_dimension == dimension
+            sums = np.bincount(campaign[mine], self.target_share[mine], minlength=len(self.goal))
+            total[place] = np.where(np.bincount(campaign[mine], minlength=len(self.goal)) > 0, sums, np.nan)
+        return total
 
     @cached_property
     def most_wanted(self) -> BoolArray:

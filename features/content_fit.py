@@ -29,18 +29,19 @@ def measures(bucket: Bucket) -> Measures:
 def features(known: Known) -> Features:
     """Compute the part of the family that is about posts; each feature is described in the catalogue."""
     captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
-    return {**_topics(known), **_texts(known, captions), **_brands(known, captions)}
+    vertical = known.verticals.number(known.briefs.vertical_code)[known.campaign]
+    return {**_topics(known, vertical), **_texts(known, captions), **_brands(known, captions, vertical)}
 
 
-def _topics(known: Known) -> Features:
+def _topics(known: Known, vertical: IntArray) -> Features:
     posts, briefs = known.posts, known.briefs
     asked = known.campaign, briefs.topic_offsets, briefs.topic_code
     lists = _lists(posts, "topics")
     labelled = posts.count(posts.flags("topics_known"))
     topics = known.verticals.topics
-    of_vertical = _listed(known, posts, lists, topics, but=np.zeros(len(known), np.int64))
+    of_vertical = _listed(posts, lists, vertical, topics, but=np.zeros(len(known), np.int64))
     # The last entry is that of -1: a vertical without a campaign.
-    since = np.append(topics.first, NEVER)[_vertical(known)]
+    since = np.append(topics.first, NEVER)[vertical]
     on_topic = posts.sharing("topics", *asked)
     comparable = (np.diff(briefs.topic_offsets)[known.campaign] > 0) & (labelled > 0)
     return {
@@ -80,16 +81,16 @@ def _texts(known: Known, captions: Window) -> Features:
     return {"brief_similarity_mean_newest": mean, "brief_similarity_best_newest": best}
 
 
-def _brands(known: Known, captions: Window) -> Features:
+def _brands(known: Known, captions: Window, vertical: IntArray) -> Features:
     posts = known.posts
     brand, name = known.briefs.brand_code[known.campaign], known.briefs.brand_word[known.campaign]
     of = known.measured(measures)
     own, sponsored = posts.matching(posts.codes("sponsor"), brand), posts.flags("sponsored")
     sponsors = of["sponsor_start"], of["sponsor_size"], posts.codes("sponsor")
-    rival = _listed(known, posts, sponsors, known.verticals.brands, but=brand)
+    rival = _listed(posts, sponsors, vertical, known.verticals.brands, but=brand)
     words = _lists(captions, "words")
     named = captions.sharing("words", np.arange(len(known)), np.arange(len(known) + 1), name)
-    rival_named = _listed(known, captions, words, known.verticals.named, but=name)
+    rival_named = _listed(captions, words, vertical, known.verticals.named, but=name)
     read = captions.count()
     return {
         "brand_posts_180d": own.count(sponsored),
@@ -105,12 +106,8 @@ def _lists(window: Window, name: str) -> tuple[IntArray, IntArray, IntArray]:
     return window.codes(f"{name}_start"), window.codes(f"{name}_size"), window.codes(name)
 
 
-def _vertical(known: Known) -> IntArray:
-    return known.verticals.number(known.briefs.vertical_code)[known.campaign]
-
-
 def _listed(
-    known: Known, window: Window, lists: tuple[IntArray, IntArray, IntArray], listed: Listed, *, but: IntArray
+    window: Window, lists: tuple[IntArray, IntArray, IntArray], vertical: IntArray, listed: Listed, *, but: IntArray
 ) -> Window:
     """Return the window of the events with a code that the pair's vertical lists by decided_at, but for that one."""
     row, bounds = fit_kernels.keep_listed(
@@ -118,11 +115,12 @@ def _listed(
         window.start,
         window.stop,
         *lists,
-        _vertical(known),
+        vertical,
         listed.offsets,
         listed.code,
         listed.since,
+        listed.sieve,
         but,
-        known.decided_at,
+        window.moment,
     )
     return replace(window, row=row, start=bounds[:-1], stop=bounds[1:])

@@ -12,47 +12,89 @@ from features.kernels import compiled
 
 
 @compiled
-def audience_overlap(row, start, stop, dimension, slices, share, campaign, offsets, wanted_slice, wanted_share, most):
-    """Compare reports with what campaigns want, per dimension and pair, (6, pairs) each.
+def audience_fits(
+    row, start, stop, dimension, slices, share, campaign, offsets, wanted_slice, wanted_share, most, total
+):
+    """Compare audience reports with what campaigns want, by dimension: overlap, divergence, and means over dimensions.
 
-    Overlap; divergence of the slices that both have; reported shares, null where there is no report; shares of both
-    sides in the slices that both have; reported share of the slice wanted `most`, of several the largest.
+    Shares are counted as they are. `most` flags the slices of which the campaign wants most, `total` holds the sum of
+    its shares, (6, campaigns), null where it names none.
+
+    Returns
+    -------
+    overlap, divergence : (6, pairs) float64
+        Null where the report or the campaign lacks the dimension.
+    means : (3, pairs) float64
+        Over the dimensions that both have: the geometric mean of the overlaps, each at least 0.01, the mean divergence,
+        and the mean reported share of the slice wanted most, of several the largest.
     """
-    shape = (6, len(start))
-    overlap, divergence, matched, top = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    reported = np.full(shape, np.nan)
+    overlap, divergence = np.full((6, len(start)), np.nan), np.full((6, len(start)), np.nan)
+    means = np.full((3, len(start)), np.nan)
+    # Of one pair, by dimension: overlap, divergence of the slices that both have, what both sides hold in those, what
+    # is reported, the reported share of the slice wanted most, and how many slices are reported.
+    sums = np.empty((6, 6))
     for i in range(len(start)):
+        sums[:] = 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
             d, mine = dimension[event], share[event]
             if d < 0 or np.isnan(mine):
                 continue
-            reported[d, i] = mine if np.isnan(reported[d, i]) else reported[d, i] + mine
+            sums[3, d] += mine
+            sums[5, d] += 1
             for j in range(offsets[campaign[i]], offsets[campaign[i] + 1]):
                 if wanted_slice[j] == slices[event]:
                     wanted = wanted_share[j]
                     middle = (mine + wanted) / 2
-                    overlap[d, i] += min(mine, wanted)
-                    matched[d, i] += mine + wanted
+                    sums[0, d] += min(mine, wanted)
+                    sums[2, d] += mine + wanted
                     # A share of 0 adds nothing of its own: 0 log 0 is 0.
                     if mine > 0:
-                        divergence[d, i] += mine * np.log(mine / middle)
+                        sums[1, d] += mine * np.log(mine / middle)
                     if wanted > 0:
-                        divergence[d, i] += wanted * np.log(wanted / middle)
+                        sums[1, d] += wanted * np.log(wanted / middle)
                     if most[j]:
-                        top[d, i] = max(top[d, i], mine)
+                        sums[4, d] = max(sums[4, d], mine)
                     break
-    return overlap, divergence, reported, matched, top
+        both, logs, apart, top = 0, 0.0, 0.0, 0.0
+        for d in range(6):
+            if sums[5, d] and not np.isnan(total[d, campaign[i]]):
+                # A slice that only one side has lies ln 2 from the middle, for all of its share.
+                alone = sums[3, d] + total[d, campaign[i]] - sums[2, d]
+                overlap[d, i] = sums[0, d]
+                divergence[d, i] = (sums[1, d] + np.log(2.0) * alone) / 2
+                both += 1
+                # One slice that a report leaves out is no proof of nobody.
+                logs += np.log(max(sums[0, d], 0.01))
+                apart += divergence[d, i]
+                top += sums[4, d]
+        if both:
+            means[:, i] = np.exp(logs / both), apart / both, top / both
+    return overlap, divergence, means
 
 
 @compiled
-def _buffer(row, start, stop, list_size):
-    """Return room for the words of any one event."""
+def _longest(row, start, stop, list_size):
+    """Return how many words an event has at most."""
     longest = 0
     for i in range(len(start)):
         for k in range(start[i], stop[i]):
             longest = max(longest, list_size[row[k]])
-    return np.empty(longest, np.int64)
+    return longest
+
+
+@compiled
+def _sorted(words, first, size, buffer):
+    """Put words[first:first + size] into a buffer in order."""
+    if size > 40:
+        buffer[:size] = np.sort(words[first : first + size])
+        return
+    for j in range(size):
+        word, place = words[first + j], j
+        while place and buffer[place - 1] > word:
+            buffer[place] = buffer[place - 1]
+            place -= 1
+        buffer[place] = word
 
 
 @compiled
@@ -63,17 +105,15 @@ def different(row, start, stop, list_start, list_size, words):
         for k in range(start[i], stop[i]):
             size += list_size[row[k]]
     result = np.empty(size, np.int64)
-    buffer = _buffer(row, start, stop, list_size)
+    buffer = np.empty(_longest(row, start, stop, list_size), np.int64)
     filled = 0
     for i in range(len(start)):
         for k in range(start[i], stop[i]):
             event = row[k]
-            ordered = buffer[: list_size[event]]
-            ordered[:] = words[list_start[event] : list_start[event] + list_size[event]]
-            ordered.sort()
-            for j in range(len(ordered)):
-                if j == 0 or ordered[j] != ordered[j - 1]:
-                    result[filled] = ordered[j]
+            _sorted(words, list_start[event], list_size[event], buffer)
+            for j in range(list_size[event]):
+                if j == 0 or buffer[j] != buffer[j - 1]:
+                    result[filled] = buffer[j]
                     filled += 1
     return result[:filled]
 
@@ -92,10 +132,11 @@ def _find(keys, low, high, key):
 
 
 @compiled
-def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, keys, since, but, moment):
+def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, keys, since, sieve, but, moment):
     """Return the rows of events with a word that their pair's group lists by the pair's moment, and their bounds.
 
     A group lists keys[offsets[group]:offsets[group + 1]], ascending, each from `since` on; a group below 0 lists none.
+    `sieve` (groups, 4096) says whether a group lists a word with these lower bits: most words need no search.
     The word `but` of each pair does not count.
     """
     size = 0
@@ -110,6 +151,8 @@ def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, 
             for k in range(start[i], stop[i]):
                 event = row[k]
                 for j in range(list_start[event], list_start[event] + list_size[event]):
+                    if not sieve[group[i], words[j] & 4095]:
+                        continue
                     place = _find(keys, low, high, words[j])
                     if place >= 0 and since[place] <= moment[i] and words[j] != but[i]:
                         rows[filled] = event
@@ -179,7 +222,7 @@ def text_cosines(row, start, stop, list_start, list_size, words, owner, offsets,
     words is at 0; null where the stretch has no event or the owner no word.
     """
     means, best = np.full(len(start), np.nan), np.full(len(start), np.nan)
-    buffer = _buffer(row, start, stop, list_size)
+    buffer = np.empty(_longest(row, start, stop, list_size), np.int64)
     longest = 0
     for i in range(len(start)):
         longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
@@ -195,16 +238,15 @@ def text_cosines(row, start, stop, list_start, list_size, words, owner, offsets,
         total, largest = 0.0, 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
-            ordered = buffer[: list_size[event]]
-            ordered[:] = words[list_start[event] : list_start[event] + list_size[event]]
-            ordered.sort()
+            size = list_size[event]
+            _sorted(words, list_start[event], size, buffer)
             squares, both, run = 0.0, 0.0, 0
-            for j in range(len(ordered)):
+            for j in range(size):
                 run += 1
-                if j + 1 == len(ordered) or ordered[j + 1] != ordered[j]:
-                    mine = run * _weight(places, codes, weights, ordered[j])
+                if j + 1 == size or buffer[j + 1] != buffer[j]:
+                    mine = run * _weight(places, codes, weights, buffer[j])
                     squares += mine * mine
-                    place = _find(wanted, low, high, ordered[j])
+                    place = _find(wanted, low, high, buffer[j])
                     if place >= 0:
                         both += mine * asked[place - low]
                     run = 0

@@ -40,6 +40,14 @@ class Listed:
         np.minimum.at(first, vertical, self.since)
         return first
 
+    @cached_property
+    def sieve(self) -> BoolArray:
+        """The (verticals, 4096) flags whether a vertical lists a code with these lower 12 bits."""
+        vertical = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        sieve = np.zeros((len(self.offsets) - 1, 4096), np.bool_)
+        sieve[vertical, self.code & 4095] = True
+        return sieve
+
     @classmethod
     def of(cls, vertical: IntArray, code: IntArray, since: IntArray, *, verticals: int) -> Self:
         """List codes from rows of vertical, code and start."""

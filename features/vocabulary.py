@@ -123,7 +123,7 @@ def _path(store: EventStore, moment: int) -> Path:
 
 
 def _keep(path: Path, vocabulary: Vocabulary) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.npz")
     np.savez(unfinished, captions=vocabulary.captions, code=vocabulary.code, count=vocabulary.count)
     unfinished.rename(path)

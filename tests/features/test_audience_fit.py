@@ -191,7 +191,7 @@ def test_the_most_frequent_words_are_published(crowd: Frames, monkeypatch: pytes
 def test_a_store_keeps_what_it_published(crowd: Frames, tmp_path: Path) -> None:
     store = prepared(crowd, folder=tmp_path / "store")
     before = build(store, pairs_of(crowd))
-    kept = list((tmp_path / "store" / "vocabulary").iterdir())
+    kept = list((store.publications / "vocabulary").iterdir())
     assert [path.name for path in kept] == [f"{MOMENTS[-1]}.npz"]
     again = EventStore(tmp_path / "store")
     pd.testing.assert_frame_equal(build(again, pairs_of(crowd)), before)
