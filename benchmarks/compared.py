@@ -38,7 +38,7 @@ COMPARED = (
     "returning_responder_share_90d",
     "responder_concentration_90d",
     "replies_per_comment_90d",
-    "suspicious_follower_share",
+    "mass_following_share",
     "follower_sample_log_size",
     "following_per_follower",
     "follower_growth_30d",

@@ -129,14 +129,10 @@ WITH ids AS MATERIALIZED (
 -- Followers ------------------------------------------------------------------------------------------------------------
 ), samples AS (
     SELECT a, epoch_us(followers.observed_at) AS observed_at, count(*) AS size,
-        count(*) FILTER (following IS NOT NULL OR posts IS NOT NULL OR has_picture IS NOT NULL) AS judged,
-        count(*) FILTER (
-            coalesce(following > 1500, false)::INT
-            + coalesce(following > 10 * greatest(followers, 1) AND followers IS NOT NULL, false)::INT
-            + coalesce(posts <= 5, false)::INT + coalesce(NOT has_picture, false)::INT >= 2) AS suspicious
+        count(following) AS judged, count(*) FILTER (following > 1500) AS massive
     FROM followers JOIN ids USING (account_id) GROUP BY ALL
 ), of_followers AS (
-    SELECT pair, sum(size) AS size, sum(suspicious) / nullif(sum(judged), 0) AS suspicious_follower_share
+    SELECT pair, sum(size) AS size, sum(massive) / nullif(sum(judged), 0) AS mass_following_share
     FROM asked JOIN samples ON samples.a = asked.a AND observed_at <= d AND observed_at > d - 31536000000000
     GROUP BY pair
 
@@ -212,7 +208,7 @@ SELECT pair,
     of_newest.* EXCLUDE (pair),
     ln(1 + coalesce(reactions, 0)) AS reactions_log_90d,
     of_people.* EXCLUDE (pair, reactions),
-    suspicious_follower_share,
+    mass_following_share,
     ln(1 + coalesce(size, 0)) AS follower_sample_log_size,
     following / nullif(followers, 0) AS following_per_follower,
     followers / nullif(followers_before, 0) - 1 AS follower_growth_30d,

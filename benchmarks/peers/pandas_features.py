@@ -270,23 +270,17 @@ def _of_reactions(asked: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataFra
 
 
 def _of_followers(asked: pd.DataFrame, followers: pd.DataFrame) -> pd.DataFrame:
-    signs = (
-        (followers["following"] > 1_500).astype("int64")
-        + (followers["following"] > 10 * followers["followers"].clip(lower=1))
-        + (followers["posts"] <= 5)
-        + (followers["has_picture"].eq(other=False))
-    )
-    judged = followers[["following", "posts", "has_picture"]].notna().any(axis=1)
+    following = followers["following"]
     samples = (
-        pd.DataFrame({"judged": judged, "suspicious": judged & (signs >= 2), "size": 1})
+        pd.DataFrame({"judged": following.notna(), "massive": following > 1_500, "size": 1})
         .groupby([followers["account_id"], followers["observed_at"]])
         .sum()
         .reset_index()
     )
     seen = asked[["pair", "d", "account_id"]].merge(samples, on="account_id")
     seen = seen[(seen["observed_at"] <= seen["d"]) & (seen["observed_at"] > seen["d"] - 365 * DAY)]
-    sums = seen.groupby("pair")[["judged", "suspicious", "size"]].sum()
-    return sums.assign(suspicious_follower_share=_ratio(sums["suspicious"], sums["judged"]))
+    sums = seen.groupby("pair")[["judged", "massive", "size"]].sum()
+    return sums.assign(mass_following_share=_ratio(sums["massive"], sums["judged"]))
 
 
 def _of_audience(asked: pd.DataFrame, audiences: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:

@@ -286,31 +286,17 @@ def _of_reactions(asked: pl.LazyFrame, interactions: pl.LazyFrame) -> pl.LazyFra
 
 
 def _of_followers(asked: pl.LazyFrame, followers: pl.LazyFrame) -> pl.LazyFrame:
-    signs = (
-        (col("following") > 1_500, False),
-        (col("following") > 10 * col("followers").clip(lower_bound=1), False),
-        (col("posts") <= 5, False),
-        (~col("has_picture"), False),
-    )
-    judged = pl.any_horizontal(col("following", "posts", "has_picture").is_not_null())
-    samples = (
-        followers.select(
-            "a",
-            _us("observed_at"),
-            judged.alias("judged"),
-            (pl.sum_horizontal(sign.fill_null(value=value).cast(pl.Int8) for sign, value in signs) >= 2).alias(
-                "suspicious"
-            ),
-        )
-        .group_by("a", "observed_at")
-        .agg(pl.len().alias("size"), col("judged").sum(), col("suspicious").sum())
+    samples = followers.group_by("a", _us("observed_at")).agg(
+        pl.len().alias("size"),
+        col("following").count().alias("judged"),
+        (col("following") > 1_500).sum().alias("massive"),
     )
     return (
         asked.select("pair", "d", "a")
         .join(samples, on="a")
         .filter((col("observed_at") <= col("d")) & (col("observed_at") > col("d") - 365 * DAY))
         .group_by("pair")
-        .agg(col("size").sum(), _ratio(col("suspicious").sum(), col("judged").sum()).alias("suspicious_follower_share"))
+        .agg(col("size").sum(), _ratio(col("massive").sum(), col("judged").sum()).alias("mass_following_share"))
     )
 
 
