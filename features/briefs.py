@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,61 +83,63 @@ class Briefs:
             for words in _column(campaigns, "topics")
         ]
         texts = [words_of(text) if isinstance(text, str) else () for text in _column(campaigns, "brief")]
-        word_offsets, word_code, word_count = _counted(texts)
         targets = _targets(campaigns, audience, ids)
+        slices = (targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]).tolist()
+        brands, verticals = ([str(word) for word in campaigns[name]] for name in ("brand_id", "vertical"))
+        # All that is new is asked for in one query; below nothing is.
+        codes(chain(verticals, brands, targets["dimension"], slices, *topics, *texts, *map(words_of, brands)))
+        word_offsets, word_code, word_count = _counted(texts)
         return cls(
             campaign_id=ids,
             goal=pd.array(campaigns["goal"], dtype="str"),
             vertical=pd.array(campaigns["vertical"], dtype="str"),
             goal_code=np.array([GOALS.index(goal) for goal in campaigns["goal"]], np.int64),
-            vertical_code=_codes(campaigns["vertical"]),
-            brand_code=_codes(campaigns["brand_id"]),
-            brand_word=names(campaigns["brand_id"]),
+            vertical_code=codes(verticals),
+            brand_code=codes(brands),
+            brand_word=_names(brands),
             starts_at=microseconds(campaigns["starts_at"]),
             attribution_days=_numbers(campaigns, "attribution_days"),
             value_per_action=_numbers(campaigns, "value_per_action"),
             budget=_numbers(campaigns, "budget"),
             topic_offsets=np.cumsum([0, *(len(words) for words in topics)]),
-            topic_code=_codes(word for words in topics for word in words),
+            topic_code=codes(chain(*topics)),
             word_offsets=word_offsets,
             word_code=word_code,
             word_count=word_count,
             target_offsets=np.searchsorted(targets["campaign"].to_numpy(np.int64), np.arange(len(ids) + 1)),
-            target_dimension=_codes(targets["dimension"]),
-            target_slice=_codes(targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]),
+            target_dimension=codes(targets["dimension"]),
+            target_slice=codes(slices),
             target_share=targets["share"].to_numpy(np.float64),
         )
 
     @cached_property
     def wanted(self) -> FloatArray:
         """The (dimensions, campaigns) sum of the wanted shares; null where the brief does not name the dimension."""
-        total = np.full((len(DIMENSIONS), len(self.goal)), np.nan)
-        campaign = np.repeat(np.arange(len(self.goal)), np.diff(self.target_offsets))
-        for place, dimension in enumerate(codes(DIMENSIONS)):
-            mine = self.target_dimension == dimension
-            sums = np.bincount(campaign[mine], self.target_share[mine], minlength=len(self.goal))
-            total[place] = np.where(np.bincount(campaign[mine], minlength=len(self.goal)) > 0, sums, np.nan)
-        return total
+        cells = len(DIMENSIONS) * len(self.goal)
+        total = np.bincount(self._cell, self.target_share, minlength=cells)[:cells]
+        named = np.bincount(self._cell, minlength=cells)[:cells] > 0
+        return np.where(named, total, np.nan).reshape(len(DIMENSIONS), len(self.goal))
 
     @cached_property
     def most_wanted(self) -> BoolArray:
         """The (targets,) flag whether the brief wants no slice of the dimension more than this one."""
+        largest = np.zeros(len(DIMENSIONS) * len(self.goal) + 1)
+        np.maximum.at(largest, self._cell, self.target_share)
+        return largest[self._cell] == self.target_share
+
+    @cached_property
+    def _cell(self) -> IntArray:
+        """The (targets,) place of each one's dimension and campaign in `wanted`; behind the last for no dimension."""
         campaign = np.repeat(np.arange(len(self.goal)), np.diff(self.target_offsets))
-        frame = pd.DataFrame({"campaign": campaign, "dimension": self.target_dimension, "share": self.target_share})
-        largest = frame.groupby(["campaign", "dimension"])["share"].transform("max")
-        return np.asarray(largest.to_numpy(np.float64) == self.target_share)
+        match, known = self.target_dimension[:, None] == codes(DIMENSIONS), len(self.goal)
+        return np.where(match.any(axis=1), match.argmax(axis=1) * known + campaign, len(DIMENSIONS) * known)
 
 
-def names(brands: Iterable[str]) -> IntArray:
+def _names(brands: list[str]) -> IntArray:
     """Return the code of the word by which a text names each brand; 0 where the id does not hold exactly one word."""
-    found = [words_of(str(brand)) for brand in brands]
-    return np.array(
-        [
-            word if len(words) == 1 else 0
-            for words, word in zip(found, codes(words[0] if words else "" for words in found), strict=True)
-        ],
-        np.int64,
-    )
+    words = [words_of(brand) for brand in brands]
+    first = codes(found[0] if found else "" for found in words)
+    return np.where([len(found) == 1 for found in words], first, 0).astype(np.int64)
 
 
 def microseconds(moments: pd.Series) -> IntArray:
@@ -190,13 +193,9 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple, np.ndarray))
 
 
-def _codes(words: Iterable[str]) -> IntArray:
-    return codes(str(word) for word in words)
-
-
 def _counted(texts: list[tuple[str, ...]]) -> tuple[IntArray, IntArray, FloatArray]:
     """Return where each text's words begin, the codes of its different words in their order, and their counts."""
     text = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
-    code = codes(word for words in texts for word in words)
+    code = codes(chain(*texts))
     both, count = np.unique(np.stack([text, code]), axis=1, return_counts=True)
     return np.searchsorted(both[0], np.arange(len(texts) + 1)), both[1], count.astype(np.float64)
