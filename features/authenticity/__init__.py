@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.authenticity.findings import Evidence, Signal, evidence
-from features.authenticity.signs import features, measures, suspicion
+from features.authenticity.signs import features, measures
 from features.follower_classifier import FollowerClassifier
 
-__all__ = ["Evidence", "FollowerClassifier", "Signal", "evidence", "features", "measures", "suspicion"]
+__all__ = ["Evidence", "FollowerClassifier", "Signal", "evidence", "features", "measures"]

@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.known import KnownAccount
 
-# Fake and real followers differ in their public profile (SRF Data 2017, medians fake against real): following 2,107
-# against 604, posts 1 against 74, followers 121 against 421, no picture 7 % against 0.6 %. Following more than 1,500 is
-# called mass following (HypeAuditor).
 MASS_FOLLOWING = 1_500
-FEW_POSTS = 5
+"""Following more is called mass following (HypeAuditor)."""
 BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 """Share of each first digit of numbers that grew by themselves (Benford 1938)."""
 FEWEST_DIGITS = 30
@@ -150,26 +147,3 @@ def _benford(counts: FloatArray) -> FloatArray:
     size = np.where(size >= FEWEST_DIGITS, size, np.nan)
     chance = np.sqrt(2 / np.pi * BENFORD * (1 - BENFORD)).mean() / np.sqrt(size)
     return np.abs(counts / size[:, None] - BENFORD).mean(axis=1) - chance
-
-
-def suspicion(
-    *, followers: FloatArray, following: FloatArray, posts: FloatArray, has_picture: FloatArray
-) -> FloatArray:
-    """Say of each sampled follower whether the public profile looks fake: 1, 0, or null where nothing is known.
-
-    A profile is suspicious with at least two of: follows more than 1,500; follows more than ten times as many as follow
-    it; has at most five posts; has no picture.
-
-    Parameters
-    ----------
-    followers, following, posts, has_picture : (n,) float64
-        NaN where unknown; `has_picture` is 1 or 0.
-    """
-    signs = (
-        following > MASS_FOLLOWING,
-        following > 10 * np.maximum(followers, 1),
-        posts <= FEW_POSTS,
-        has_picture == 0,
-    )
-    known = ~(np.isnan(following) & np.isnan(posts) & np.isnan(has_picture))
-    return np.where(known, (np.sum(signs, axis=0) >= 2).astype(np.float64), np.nan)

@@ -16,9 +16,9 @@ The order here is the order of the feature matrix. What the texts below take as 
   the sum of n(n - 1) over N(N - 1) (Simpson 1949), which does not depend on the size of a sample.
 - A community has n m / r people where n reacted in the 60 days that end 30 days ago, m in the 30 days since, and r in
   both (capture and recapture); where r is 0 it is endless, and reactions per person are 0.
-- A follower looks fake with at least two of: following over 1,500, following over ten times the followers (taken as at
-  least 1), at most five posts, no picture. A follower counts as often as sampled. The share of fakes among all
-  followers is the mean score of the sampled ones by the follower classifier, within 0 and 1, with a 90 % interval.
+- A follower counts as often as sampled. The share of fakes among all followers is the mean score of the sampled ones by
+  the follower classifier, within 0 and 1, with a 90 % interval; a follower is scored where a count of the profile is
+  known.
 - Seven signs foretell that share without a sample: the largest unexplained jump and their number, rate and depth
   against peers, and the shares of generic comments, of prompt ones and of actors without followers. What they say
   counts as much as 2.5 followers of whom it is known, the sample as much as those that would leave an interval as wide.
