@@ -219,9 +219,8 @@ def corrected(addition: Addition, earliest: int | None) -> list[list[Segment]]:
                 database.register("stored", load(folder / segment.file))
                 rows = database.sql(queries.CORRECTED.format(bucket=number)).to_arrow_table()
                 database.unregister("stored")
-                owners = int(rows["owner"].to_numpy().max()) + 1
                 segment = Segment(f"interactions/{number}-{addition.tag}-{place}.arrow", segment.rows)  # noqa: PLW2901
-                store(in_order(rows, owners=owners), folder / segment.file)
+                store(in_order(rows), folder / segment.file)
             now.append(segment)
         result.append(now)
     return result

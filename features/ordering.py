@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 UNREAD = ("text",)
 """Columns that serve the appending of further rows and say nothing of the order; no feature reads them."""
+CLOSE = 1 << 16
+"""So many rows of a column lie within the caches of a processor."""
 
 
-def in_order(table: pa.Table, *, owners: int) -> pa.Table:
+def in_order(table: pa.Table) -> pa.Table:
     """Return a table's rows in their order, in one piece, with NaN for null numbers.
 
     Parameters
@@ -32,13 +34,22 @@ def in_order(table: pa.Table, *, owners: int) -> pa.Table:
     table : Table
         `owner` (from 0) and `at` first, then columns of numbers, codes, flags and lists of codes; of those of one owner
         and moment, the first column of codes says the order.
-    owners : int
-        One more than the largest owner may be.
     """
-    table = pa.table(
-        [_measured(column.combine_chunks()) for column in table.columns],
-        names=table.column_names,
-    )
+    owner = table["owner"].to_numpy()
+    if len(owner) <= CLOSE:
+        return _sorted(table)
+    # Dealt to groups of owners first: rows that lie close together are several times faster to gather.
+    group = ((np.cumsum(np.bincount(owner)) - 1) // CLOSE).astype(np.uint16)[owner]
+    table = table.take(pa.array(np.argsort(group, kind="stable")))
+    ends = np.cumsum(np.bincount(group))
+    parts = [
+        table.slice(start, stop - start) for start, stop in zip([0, *ends[:-1]], ends, strict=True) if start < stop
+    ]
+    return pa.concat_tables([_sorted(part) for part in parts]).combine_chunks()
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    table = pa.table([_measured(column.combine_chunks()) for column in table.columns], names=table.column_names)
     mixed = np.zeros(len(table), np.uint64)
     lead = None
     for name in table.column_names[2:]:
@@ -51,9 +62,10 @@ def in_order(table: pa.Table, *, owners: int) -> pa.Table:
         values = column.to_numpy(zero_copy_only=False)
         lead = values if lead is None and values.dtype == np.uint64 else lead
         _stir(mixed, values.view(np.uint64) if values.itemsize == 8 else values.astype(np.uint64))
-    owner = table["owner"].chunk(0).to_numpy().astype(np.int64)
-    at = table["at"].chunk(0).to_numpy()
-    return table.take(pa.array(_arranged(owner, at, mixed if lead is None else lead, mixed, owners)))
+    owner, at = (table[name].chunk(0).to_numpy().astype(np.int64) for name in ("owner", "at"))
+    owner -= owner.min() if len(owner) else 0
+    lead = mixed if lead is None else lead
+    return table.take(pa.array(_arranged(owner, at, lead, mixed, int(owner.max(initial=0)) + 1)))
 
 
 def distinct(lists: pa.ListArray, *, null: int) -> pa.ListArray:
@@ -68,13 +80,19 @@ def _distinct(offsets: npt.NDArray[np.int32], values: Codes, null: np.uint64) ->
     kept = np.empty(len(values), np.uint64)
     end = 0
     for row in range(len(sizes)):
-        last = null
-        for value in np.sort(values[offsets[row] : offsets[row + 1]]):
-            if value not in (last, null):
-                kept[end] = value
+        start = end
+        for place in range(offsets[row], offsets[row + 1]):
+            value = values[place]
+            # Lists are short: each word is put in its place among those before it.
+            behind = end
+            while behind > start and kept[behind - 1] > value:
+                behind -= 1
+            if value != null and (behind == start or kept[behind - 1] != value):
+                for later in range(end, behind, -1):
+                    kept[later] = kept[later - 1]
+                kept[behind] = value
                 end += 1
-                sizes[row] += 1
-            last = value
+        sizes[row] = end - start
     return sizes, kept[:end]
 
 

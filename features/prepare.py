@@ -8,8 +8,11 @@ of the event, so that a bucket is self-contained.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,16 +36,19 @@ from features.tables import CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from features.sources import Tables
 
 MEMORY = 2 << 30
 """Bytes that preparing may take unless asked otherwise."""
-ROWS_PER_BUCKET = 4_000_000
+ROWS_PER_BUCKET = 2_000_000
 """As many as go well with `MEMORY`."""
 HELD = 500_000
 """A table of that many rows is dealt to its buckets in memory, a larger one through files."""
 BATCH = 250_000
+THREADS = min(2, os.cpu_count() or 1)
+"""As many buckets are brought into order at a time, which is what memory allows for."""
 _LZ4 = ipc.IpcWriteOptions(compression="lz4")
 _TEMPORARY = (
     *("known_accounts", "listed_accounts", "known_campaigns", "listed_campaigns", "reactions", "recalled"),
@@ -178,7 +184,6 @@ def _with_events(
 ) -> Manifest:
     """Write further events of one kind; return the manifest with them."""
     database, folder = addition.database, addition.folder
-    owners = dict(database.execute("SELECT bucket, max(arrival) + 1 FROM listed_accounts GROUP BY bucket").fetchall())
     null = database.execute("SELECT hash(NULL::VARCHAR)").fetchall()[0][0]
     reader = database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
     nothing = reader.schema.remove(0).empty_table()
@@ -190,13 +195,24 @@ def _with_events(
         nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
         parts = iter(lookback.expected(parts, folder, segments))
         segments = [[] for _ in segments]
-    for number, part in parts:
-        file = f"{name}/{number}-{addition.tag}.arrow"
-        segments[number] = extended(folder, segments[number], part, file, owners=owners[number])
+    with ThreadPoolExecutor(THREADS) as pool:
+
+        def sort(number: int, part: pa.Table) -> None:
+            file = f"{name}/{number}-{addition.tag}.arrow"
+            segments[number] = extended(folder, segments[number], part, file)
+
+        # None waits: memory holds few buckets at a time.
+        waiting: deque[Future[None]] = deque()
+        for number, part in parts:
+            waiting.append(pool.submit(sort, number, part))
+            if len(waiting) >= THREADS:
+                waiting.popleft().result()
+        for one in waiting:
+            one.result()
     empty = {**added.empty}
     if name not in empty:
         empty[name] = f"{name}/empty.arrow"
-        store(in_order(nothing, owners=0), folder / empty[name])
+        store(in_order(nothing), folder / empty[name])
     newest = {**added.newest}
     if arrived.last is not None:
         newest[name] = max(arrived.last, newest.get(name, arrived.last))
@@ -284,8 +300,8 @@ def _sizes(database: Any) -> dict[str, int]:
 
 @contextmanager
 def _bounded(database: Any, memory: int, spool: Path) -> Iterator[Any]:
-    """Let the database take half of the memory, and spill the rest beside the store; leave it as it was."""
-    settings = {"memory_limit": f"{memory // 2}B", "preserve_insertion_order": "false"}
+    """Let the database take three eighths of the memory, and spill the rest beside the store; leave it as it was."""
+    settings = {"memory_limit": f"{memory * 3 // 8}B", "preserve_insertion_order": "false"}
     before = {name: database.execute(f"SELECT current_setting('{name}')").fetchall()[0][0] for name in settings}
     with suppress(duckdb.Error):  # it has spilled elsewhere already
         database.execute(f"SET temp_directory = '{spool}'")

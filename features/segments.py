@@ -50,7 +50,7 @@ def load(path: Path, *, columns: Collection[str] | None = None, without: Collect
         return reader.read_all()
 
 
-def extended(folder: Path, segments: Sequence[Segment], rows: pa.Table, file: str, *, owners: int) -> list[Segment]:
+def extended(folder: Path, segments: Sequence[Segment], rows: pa.Table, file: str) -> list[Segment]:
     """Write further rows of a bucket as a segment, together with the last ones of those there as far as they are small.
 
     Returns
@@ -62,7 +62,7 @@ def extended(folder: Path, segments: Sequence[Segment], rows: pa.Table, file: st
     while kept and kept[-1].rows < GROWTH * size:
         parts.append(load(folder / kept[-1].file))
         size += kept.pop().rows
-    store(in_order(pa.concat_tables(parts), owners=owners), folder / file)
+    store(in_order(pa.concat_tables(parts)), folder / file)
     return [*kept, Segment(file, size)]
 
 
@@ -93,7 +93,7 @@ def _events(tables: list[pa.Table], arrival: IntArray) -> Events:
         place = np.empty(len(arrival), np.int32)
         place[arrival] = np.arange(len(arrival))
         table = table.set_column(0, "owner", pa.array(place[table["owner"].to_numpy()]))
-        table = in_order(table, owners=len(arrival))
+        table = in_order(table)
     columns: dict[str, Any] = {}
     for name in table.column_names[2:]:
         values = table[name].combine_chunks()

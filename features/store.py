@@ -150,7 +150,7 @@ class EventStore:
             the store lies in a temporary folder that goes with the object.
         buckets : int, optional
             Into how many buckets influencers are dealt; by default as many as `memory` asks for: with 2 GiB, a
-            bucket has about four million rows.
+            bucket has about two million rows.
         memory : int, optional
             Bytes that preparing may take, about.
         progress : callable, optional
