@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -243,3 +244,25 @@ def test_a_store_without_a_folder_goes_with_the_last_that_reads_it() -> None:
     assert folder.exists()
     del store
     assert not folder.exists()
+
+
+def test_threads_may_read_one_store() -> None:
+    frames = random_tables(np.random.default_rng(13), **SMALL)
+    store, expected = prepared(frames, buckets=5), prepared(frames, buckets=5)
+    store.resident, expected.resident = 2, 5
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(store.bucket, [number % 5 for number in range(60)]))
+    assert len(store._resident) <= 2
+    for place, bucket in enumerate(read):
+        assert list(bucket.accounts["account_id"]) == list(expected.bucket(place % 5).accounts["account_id"])
+        assert bucket.events["posts"].at.tobytes() == expected.bucket(place % 5).events["posts"].at.tobytes()
+
+
+def test_two_may_prepare_one_folder_at_a_time(tmp_path: Path) -> None:
+    frames = random_tables(np.random.default_rng(14), **SMALL)
+    folder = tmp_path / "store"
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(lambda _: prepared(frames, folder=folder), range(4)))
+    for store in stores:
+        assert_same_store(store, prepared(frames))
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
