@@ -19,6 +19,7 @@ import numpy as np
 
 from features.catalogue import FEATURES
 from features.errors import DataError, ImpelError
+from features.follower_classifier import FollowerClassifier
 from features.pipeline import Asked, build
 from features.social_scores import PERIOD
 from features.store import EventStore
@@ -161,7 +162,7 @@ def _worker(store: EventStore) -> Work:
 
     It is nested and imports for itself, so that it travels by value: a worker without Impel can still say so.
     """
-    folder, fingerprint = str(store.folder.absolute()), store.fingerprint
+    of = (str(store.folder.absolute()), store.fingerprint, store.follower_classifier.to_json())
     wanted = {name: version(name) for name in SAME}
 
     def work(task: bytes) -> Any:
@@ -175,15 +176,16 @@ def _worker(store: EventStore) -> Work:
             answer = import_module("features.distributed").answer
         except ImportError as error:
             return f"Worker {gethostname()} cannot run Impel: {error}; install the same versions everywhere."
-        return answer(folder, fingerprint, task)
+        return answer(*of, task)
 
     return work
 
 
-def answer(folder: str, fingerprint: str, task: bytes) -> Any:
+def answer(folder: str, fingerprint: str, followers: str, task: bytes) -> Any:
     """Run a pickled function of the store on a worker; return what it returns, or as a text why it cannot."""
     try:
         store = _opened(Path(folder), fingerprint)
+        store.follower_classifier = FollowerClassifier.from_json(followers)
         return pickle.loads(task)(store)  # noqa: S301  (what engines do too; here it waited for the versions)
     except ImpelError as error:
         return str(error)

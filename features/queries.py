@@ -152,6 +152,15 @@ WHOLE = {
         """,
         "decided_at, campaign_id, account_id, closed_at, actions, fee",
     ),
+    "follower_labels": (
+        """
+        SELECT follower_id, observed_at, followers::DOUBLE AS followers, following::DOUBLE AS following,
+               posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture, is_private::DOUBLE AS is_private,
+               fake::DOUBLE AS fake
+        FROM followers SEMI JOIN listed_accounts USING (account_id) WHERE fake IS NOT NULL
+        """,
+        "ALL",
+    ),
 }
 """The tables of a store that are read whole, and their order."""
 

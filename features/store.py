@@ -5,6 +5,7 @@ A bucket is self-contained: all accounts of an influencer and all that happened 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import weakref
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from features.bucket import Bucket
     from features.events import IntArray
+    from features.follower_classifier import FollowerClassifier
     from features.peers import Curves
     from features.social_scores.publish import Publication
     from features.sources import Tables
@@ -57,15 +59,14 @@ class EventStore:
     resident : int
         How many buckets stay in memory.
     publications : Path
-        The folder for what is published at one moment and looks across accounts: an appended store has another one.
+        The folder for what is published at one moment and looks across accounts: an appended store has another one, and
+        so has another follower classifier.
     published_scores : dict
         Social scores by the moment of their publication; see `features.social_scores.publish`.
     published_peers : dict
         What is usual for accounts of one size and platform, by publication; see `features.peers.publish`.
     published_words : dict
         In how many captions words stand, by publication; see `features.vocabulary`.
-    follower_classifier : FollowerClassifier
-        Tells fake followers from real ones; the one that Impel comes with. Set it before the first bucket is read.
 
     Raises
     ------
@@ -80,7 +81,6 @@ class EventStore:
                 f"{folder} is not an event store of this version of Impel; prepare it anew from its tables."
             )
         self.folder = folder
-        self.publications = folder / manifest.published
         self.accounts, self.campaigns, self.campaign_audience = (
             pd.read_parquet(folder / manifest.whole[name]) for name in ("accounts", "campaigns", "campaign_audience")
         )
@@ -89,15 +89,37 @@ class EventStore:
         self.fingerprint = manifest.fingerprint
         self.buckets = manifest.buckets
         self.resident = 4
-        self.published_scores: dict[int, Publication] = {}
-        self.published_peers: dict[int, Curves] = {}
+        self.published_scores: dict[int, Publication]
+        self.published_peers: dict[int, Curves]
         self.published_words: dict[int, Vocabulary] = {}
-        self.follower_classifier = default_classifier()
         self._manifest = manifest
-        self._resident: dict[int, Bucket] = {}
+        self._resident: dict[int, Bucket]
         self._reading = [Lock() for _ in range(self.buckets)]
         self._choosing = Lock()
         self._temporary: object = None
+        self._classifier_content = ""
+        self.follower_classifier = default_classifier()
+
+    @property
+    def follower_classifier(self) -> FollowerClassifier:
+        """Tells fake followers from real ones; by default the one that Impel comes with.
+
+        Whoever sets another sees nothing that was read or published by the one before. It is not to be set while
+        features are built.
+        """
+        return self._follower_classifier
+
+    @follower_classifier.setter
+    def follower_classifier(self, classifier: FollowerClassifier) -> None:
+        content = classifier.to_json()
+        if content == self._classifier_content:
+            return
+        published = self.folder / self._manifest.published
+        if content != default_classifier().to_json():
+            published /= f"followers-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        self._classifier_content, self._follower_classifier, self.publications = content, classifier, published
+        # Buckets that somebody still holds keep what belongs to them.
+        self._resident, self.published_scores, self.published_peers = {}, {}, {}
 
     @cached_property
     def briefs(self) -> Briefs:
@@ -230,6 +252,14 @@ class EventStore:
         Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
         """
         return pd.read_parquet(self.folder / self._manifest.whole["activations"])
+
+    def follower_labels(self) -> pd.DataFrame:
+        """Return the followers that are labelled as fake or real, sorted by follower_id and observed_at.
+
+        Columns: follower_id, observed_at, followers, following, posts, has_picture, is_private, fake; all but the first
+        two float64, NaN where unknown; `fake` is 1 or 0.
+        """
+        return pd.read_parquet(self.folder / self._manifest.whole["follower_labels"])
 
     def bucket(self, number: int) -> Bucket:
         """Read one bucket; the last few stay in memory. Several threads may ask at a time."""

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.follower_classifier import COLUMNS, FollowerClassifier
+from features.follower_classifier import COUNTS, FollowerClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
-    from features.sources import Tables
+    from features.store import EventStore
 
 FEWEST = 50
 """Labelled followers of either kind below which the classifier that Impel comes with is the better one."""
 
 
 def fit_followers(
-    tables: Tables, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
+    store: EventStore, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
 ) -> FollowerClassifier | None:
     """Fit the follower classifier on the labels of the table `followers`.
 
-    A follower counts once, as it was read last, however many accounts it follows.
+    A follower counts once, as it was read last, however many accounts it follows; of whom no count is known, not at
+    all.
 
     Parameters
     ----------
-    tables : Tables
-        The source; labels are in the column `fake`, null where nobody looked.
+    store : EventStore
+        It has the labels of its source: the column `fake`, null where nobody looked.
     until : Timestamp, optional
         Only rows observed by then, UTC; by default all.
     progress : callable, optional
@@ -40,15 +41,10 @@ def fit_followers(
     """
     tell = progress or (lambda _: None)
     when = "" if until is None else f" by {until:%Y-%m-%d}"
-    labelled = tables.connection.execute(
-        f"""
-        SELECT {", ".join(f"{name}::DOUBLE AS {name}" for name in COLUMNS)}, fake FROM followers
-        WHERE fake IS NOT NULL {"" if until is None else "AND observed_at <= $until"}
-        QUALIFY row_number() OVER (PARTITION BY follower_id ORDER BY observed_at DESC, account_id) = 1
-        ORDER BY ALL
-        """,
-        {} if until is None else {"until": until.to_pydatetime()},
-    ).df()
+    labelled = store.follower_labels().dropna(subset=list(COUNTS), how="all")
+    if until is not None:
+        labelled = labelled[labelled["observed_at"] <= until]
+    labelled = labelled.drop_duplicates("follower_id", keep="last")
     fakes = int(labelled["fake"].sum())
     real = len(labelled) - fakes
     if min(fakes, real) < FEWEST:

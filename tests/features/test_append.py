@@ -71,6 +71,7 @@ def assert_same_store(one: EventStore, other: EventStore) -> None:
         left, right = (getattr(store, name).drop(columns="arrival", errors="ignore") for store in (one, other))
         pd.testing.assert_frame_equal(left, right)
     pd.testing.assert_frame_equal(one.activations(), other.activations())
+    pd.testing.assert_frame_equal(one.follower_labels(), other.follower_labels())
     for number in range(one.buckets):
         for name, events in one.bucket(number).events.items():
             same = other.bucket(number).events[name]

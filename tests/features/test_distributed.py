@@ -19,7 +19,9 @@ from pyspark.sql import SparkSession
 from features import EventStore, build
 from features.distributed import build_dask, build_spark
 from features.errors import DataError
-from tests.features.compare import assert_same_bits, prepared
+from features.follower_classifier import FollowerClassifier
+from tests.features.compare import assert_same_bits, different, prepared
+from tests.labels import labelled
 from tests.random_tables import random_pairs, random_tables
 
 if TYPE_CHECKING:
@@ -79,6 +81,17 @@ def test_dask_gives_the_bits_of_the_local_run(
 ) -> None:
     monkeypatch.setattr("features.distributed.PAIRS_AT_ONCE", 30)
     assert_same(build_dask(store, pairs, client=client), build(store, pairs))
+
+
+def test_workers_use_the_follower_classifier_of_the_store(
+    store: EventStore, pairs: pd.DataFrame, client: Client
+) -> None:
+    labels = labelled(60, 70)
+    default = build(store, pairs)
+    store.follower_classifier = FollowerClassifier().fit(labels, labels["fake"])
+    found = build_dask(store, pairs, client=client)
+    assert_same(found, build(store, pairs))
+    assert "fake_share" in different(found, default)
 
 
 def test_spark_gives_the_bits_of_the_local_run(store: EventStore, pairs: pd.DataFrame, spark: SparkSession) -> None:

@@ -14,8 +14,10 @@ import pytest
 from features import EventStore, build, open_tables
 from features.codes import code
 from features.errors import DataError
+from features.follower_classifier import FollowerClassifier, default_classifier
 from features.tables import CONTRACT
-from tests.features.compare import Frames, assert_same_bits, prepared
+from tests.features.compare import Frames, assert_same_bits, different, prepared
+from tests.labels import labelled
 from tests.random_tables import random_pairs, random_tables
 
 if TYPE_CHECKING:
@@ -235,3 +237,54 @@ def test_a_word_has_the_code_that_duckdb_gives_it(word: str) -> None:
         "SELECT hash(word) FROM (SELECT unnest([?, 'other']) AS word) LIMIT 1", [word]
     ).fetchone()
     assert code(word) % 2**64 == hashed
+
+
+def test_each_follower_classifier_has_its_own_features_and_publications(tmp_path: Path) -> None:
+    rng = np.random.default_rng(21)
+    frames = random_tables(rng, **SMALL)
+    pairs = random_pairs(rng, frames, 60, days=120)
+    labels = labelled(60, 70)
+    trained = FollowerClassifier(base_rate=0.5).fit(labels, labels["fake"])
+
+    def built(name: str, *classifiers: FollowerClassifier) -> list[pd.DataFrame]:
+        store, found = prepared(frames, folder=tmp_path / name, buckets=3), []
+        for classifier in classifiers:
+            store.follower_classifier = classifier
+            found.append(build(store, pairs))
+        return found
+
+    default, other = (built(name, one)[0] for name, one in (("one", default_classifier()), ("two", trained)))
+    assert {"fake_share", "klout_score", "peerindex"} <= different(default, other)
+    orders = built("three", default_classifier(), trained), built("four", trained, default_classifier())[::-1]
+    # The second time, everything that was published is read from the folder.
+    again = built("three", trained, default_classifier())[::-1]
+    for one, two in (*orders, again):
+        assert_same_bits(one, default)
+        assert_same_bits(two, other)
+    store = EventStore(tmp_path / "three")
+    before = store.publications
+    store.follower_classifier = trained
+    assert store.publications != before
+    # As a bundle brings it.
+    bucket = store.bucket(0)
+    store.follower_classifier = FollowerClassifier.from_json(trained.to_json())
+    assert store.bucket(0) is bucket
+    store.follower_classifier = default_classifier()
+    assert store.publications == before
+
+
+def test_an_appended_store_keeps_its_follower_classifier() -> None:
+    rng = np.random.default_rng(22)
+    frames = random_tables(rng, **SMALL)
+    pairs = random_pairs(rng, frames, 40, days=120)
+    labels = labelled(60, 70)
+    trained = FollowerClassifier().fit(labels, labels["fake"])
+    early = frames["followers"]["observed_at"] < pd.Timestamp("2024-03-01")
+    store, whole = prepared(frames | {"followers": frames["followers"][early]}), prepared(frames)
+    store.follower_classifier = whole.follower_classifier = trained
+    build(store, pairs)
+    with open_tables(
+        {name: rows[:0] for name, rows in frames.items()} | {"followers": frames["followers"][~early]}
+    ) as tables:
+        store = store.append(tables)
+    assert_same_bits(build(store, pairs), build(whole, pairs))

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.followers import areas, default_auc, label_shift, main, read
-from features import open_tables
 from features.follower_classifier import COLUMNS, FollowerClassifier, default_classifier
+from tests.features.compare import prepared
+from tests.labels import labelled
 from tests.small_source import small_tables
 from training.follower_default import make
 from training.follower_labels import fit_followers
@@ -21,28 +22,9 @@ real_data = pytest.mark.skipif(
 )
 
 
-def labelled(fakes: int, real: int, *, days: int = 0) -> pd.DataFrame:
-    """Return followers of one account of the small source, fakes first, observed so many days into 2024."""
-    size = fakes + real
-    rng = np.random.default_rng(fakes)
-    fake = np.arange(size) < fakes
-    return pd.DataFrame(
-        {
-            "account_id": "a00",
-            "follower_id": [f"{days}-{number}" for number in range(size)],
-            "observed_at": pd.Timestamp("2024-01-01") + pd.Timedelta(days=days),
-            "followers": rng.poisson(np.where(fake, 20, 400)),
-            "following": rng.poisson(np.where(fake, 3000, 500)),
-            "posts": rng.poisson(np.where(fake, 1, 60)),
-            "fake": pd.array(fake, dtype="boolean"),
-        }
-    )
-
-
 def fitted(followers: pd.DataFrame, until: pd.Timestamp | None = None) -> tuple[FollowerClassifier | None, list[str]]:
     said: list[str] = []
-    with open_tables({**small_tables(), "followers": followers}) as tables:
-        return fit_followers(tables, until=until, progress=said.append), said
+    return fit_followers(prepared({**small_tables(), "followers": followers}), until=until, progress=said.append), said
 
 
 def test_labels_of_the_users_data_are_learnt_and_said() -> None:
@@ -63,6 +45,14 @@ def test_a_table_without_the_column_has_no_labels() -> None:
     classifier, said = fitted(labelled(60, 60).drop(columns="fake"))
     assert classifier is None
     assert said[0].startswith("0 fake and 0 real")
+
+
+def test_followers_without_a_count_tell_nothing() -> None:
+    hidden = labelled(100, 100, days=10)
+    hidden[["followers", "following", "posts"]] = None
+    classifier, said = fitted(pd.concat([labelled(49, 70), hidden]))
+    assert classifier is None
+    assert said[0].startswith("49 fake and 70 real")
 
 
 def test_later_rows_change_nothing() -> None:
