@@ -8,7 +8,7 @@ import numpy as np
 
 from features import content_fit, fit_kernels, kernels
 from features.codes import codes
-from features.events import Features, FloatArray, divide
+from features.events import Features, FloatArray, divide, known_or_zero
 from features.tables import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def features(known: Known) -> Features:
         "audience_fit_joint": joint,
         "audience_divergence": divergence,
         "audience_top_slice_share": top,
-        "effective_audience_log": np.log1p(known.followers * (1 - np.nan_to_num(known.suspicious_share)) * joint),
+        "effective_audience_log": np.log1p(known.followers * (1 - known_or_zero(known.suspicious_share)) * joint),
         "audience_country_concentration": divide(audience.sum(of["squared_share"], of["country"]), whole**2),
         "audience_report_age_days": audience.days_since_last(),
         "own_language_share": _own_language(known),
@@ -78,4 +78,4 @@ def _own_language(known: Known) -> FloatArray:
     language = known.bucket.language_slice[known.account]
     asked = ~np.isnan(briefs.wanted[DIMENSIONS.index("language"), known.campaign])
     share = kernels.look_up(language, known.campaign, briefs.target_offsets, briefs.target_slice, briefs.target_share)
-    return np.where(asked & (language != 0), np.nan_to_num(share), np.nan)
+    return np.where(asked & (language != 0), known_or_zero(share), np.nan)

@@ -75,7 +75,7 @@ class Briefs:
         for goal in campaigns["goal"].unique():
             if goal not in GOALS:
                 raise DataError(f"Unknown goal {goal!r}; it is one of {', '.join(GOALS)}.{nearest(str(goal), GOALS)}")
-        ids = pd.Index(campaigns["campaign_id"])
+        ids = pd.Index(campaigns["campaign_id"], dtype=object)
         if not ids.is_unique:
             raise DataError(f"Campaign {ids[ids.duplicated()][0]!r} is given twice.")
         topics = [
@@ -150,12 +150,14 @@ def microseconds(moments: pd.Series) -> IntArray:
     DataError
         Where one is missing or is no moment.
     """
+    if pd.api.types.is_datetime64_dtype(moments):
+        plain = moments.to_numpy("datetime64[us]")
+        if not np.isnat(plain).any():
+            return plain.astype(np.int64)
     if moments.isna().any():
         raise DataError(f"{moments.name} is empty in {int(moments.isna().sum())} of {len(moments)} rows.")
     if pd.api.types.is_numeric_dtype(moments):
         raise DataError(f"{moments.name} holds numbers; write times as 2026-01-31T18:30:00Z.")
-    if pd.api.types.is_datetime64_dtype(moments):
-        return moments.to_numpy("datetime64[us]").astype(np.int64)
     # One form only: pandas would otherwise guess which of 01/02/2026 is the month.
     parsed = pd.to_datetime(moments, utc=True, format="ISO8601", errors="coerce")
     if parsed.isna().any():

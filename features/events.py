@@ -8,7 +8,7 @@ in the order of time, so that one pair gives the same bits alone and among a mil
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -41,6 +41,11 @@ def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
         top, bottom = (np.ascontiguousarray(side) for side in np.broadcast_arrays(top, bottom))
     # Compiled: for one pair numpy's checks cost several times the division, at every third feature.
     return kernels.quotient(top.reshape(-1), bottom.reshape(-1)).reshape(top.shape)
+
+
+def known_or_zero(values: FloatArray) -> FloatArray:
+    """Return the values with 0 for null."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def log_positive(values: FloatArray) -> FloatArray:
@@ -411,10 +416,16 @@ class Window:
         return total, count
 
     def _of(self, *, start: IntArray) -> Self:
-        return replace(self, start=start)
+        return self._with(start=start)
 
     def _selected(self, row: IntArray, bounds: IntArray) -> Self:
-        return replace(self, row=row, start=bounds[:-1], stop=bounds[1:])
+        return self._with(row=row, start=bounds[:-1], stop=bounds[1:])
+
+    def _with(self, **changes: IntArray) -> Self:
+        # dataclasses.replace takes longer than most reductions of one pair.
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, **changes)
+        return made
 
 
 @dataclass(frozen=True)

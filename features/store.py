@@ -134,7 +134,7 @@ class EventStore:
     @cached_property
     def account_index(self) -> pd.Index:
         """The account ids, for looking up the place of an account."""
-        return pd.Index(self.accounts["account_id"])
+        return pd.Index(self.accounts["account_id"], dtype=object)
 
     @cached_property
     def bucket_of(self) -> IntArray:
@@ -279,6 +279,11 @@ class EventStore:
                 while len(self._resident) > self.resident:
                     self._resident.pop(next(iter(self._resident)))
             return bucket
+
+    def release(self, number: int) -> None:
+        """Let go of a bucket that is not needed soon: of one after the other, the last few would only fill memory."""
+        with self._choosing:
+            self._resident.pop(number, None)
 
 
 class _Temporary:

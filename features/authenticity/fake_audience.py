@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import FloatArray, divide
+from features.events import FloatArray, divide, known_or_zero
 from features.follower_classifier import FakeShare
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Outlook:
         log_odds, known = self.level, np.zeros(1, np.bool_)
         for name, mean, deviation, weight in zip(SIGNS, self.mean, self.deviation, self.weight, strict=True):
             far = np.clip((signs[name] - mean) / deviation, -FARTHEST, FARTHEST)
-            log_odds = log_odds + weight * np.nan_to_num(far)
+            log_odds = log_odds + weight * known_or_zero(far)
             known = known | ~np.isnan(far)
         return np.where(known, 1 / (1 + np.exp(-log_odds)), np.nan)
 
@@ -100,7 +100,7 @@ def fake_audience(sample: FakeShare, expected: FloatArray, followers: float) -> 
     counted = labelled(sample)
     foretold = np.where(np.isnan(expected), 0.0, followers)
     total = counted + foretold
-    share = divide(counted * np.nan_to_num(sample.share) + foretold * np.nan_to_num(expected), total)
+    share = divide(counted * known_or_zero(sample.share) + foretold * known_or_zero(expected), total)
     scale = divide(_NORMAL_95**2, total)
     middle, half = share + scale / 2, np.sqrt(scale * share * (1 - share) + scale**2 / 4)
     return FakeShare(share, np.maximum((middle - half) / (1 + scale), 0), np.minimum((middle + half) / (1 + scale), 1))
@@ -113,4 +113,4 @@ def labelled(sample: FakeShare) -> FloatArray:
     towards one half: the other may be cut off at 0 or 1.
     """
     end = np.where(sample.share <= 0.5, sample.high, sample.low)
-    return np.nan_to_num(divide(_NORMAL_95**2 * end * (1 - end), (sample.share - end) ** 2))
+    return known_or_zero(divide(_NORMAL_95**2 * end * (1 - end), (sample.share - end) ** 2))
