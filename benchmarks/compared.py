@@ -34,7 +34,6 @@ COMPARED = (
     "sponsored_share_90d",
     "sponsored_to_organic_180d",
     "reactions_log_90d",
-    "responders_per_reaction_90d",
     "returning_responder_share_90d",
     "responder_concentration_90d",
     "replies_per_comment_90d",

@@ -51,7 +51,6 @@ def _topics(known: Known, vertical: IntArray) -> Features:
             on_topic.mean(known.bucket.engagements), posts.mean(known.bucket.engagements)
         ),
         "days_since_topic_post": on_topic.days_since_last(),
-        "topic_sponsored_posts_180d": np.where(comparable, on_topic.count(posts.flags("sponsored")), np.nan),
         "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical.count(), labelled), np.nan),
     }
 

@@ -26,7 +26,6 @@ def features(known: Known) -> Features:
     reached = siblings.sum(engagements)
     return {
         "influencer_accounts": np.where(accounts > 0, accounts, np.nan),
-        "influencer_platforms": siblings.distinct(bucket.platform[account]).distinct,
         "influencer_followers_log": np.log1p(total),
         "account_follower_share": divide(known.followers, total),
         "largest_account_follower_share": divide(siblings.maximum(followers), total),

@@ -54,7 +54,6 @@ def _level(known: Known) -> Features:
     return {
         "log_followers": np.log1p(known.followers),
         "engagement_rate_median_90d": rated_season.median(rate),
-        "engagement_rate_median_180d": rated.median(rate),
         "engagement_rate_spread_90d": divide(rated_season.deviation(rate), rated_season.mean(rate)),
         "engagement_rate_trend": divide(rated.recent(30).mean(rate), rated.mean(rate)) - 1,
         "engagements_log_median_90d": season.median(level),
@@ -67,7 +66,6 @@ def _level(known: Known) -> Features:
         "views_log_median_90d": np.log1p(season.median(posts.numbers("views"))),
         "views_per_follower_median_90d": rated_season.median(of["views per follower"]),
         "views_per_follower_best_180d": rated.maximum(of["views per follower"]),
-        "clicks_log_180d": np.log1p(posts.mean(posts.numbers("clicks"))),
     }
 
 
@@ -79,10 +77,7 @@ def _depth(known: Known) -> Features:
             f"{kind}_per_like_90d": season.ratio(season.numbers(kind), likes)
             for kind in ("comments", "shares", "saves")
         },
-        **{
-            f"{kind}_per_follower_90d": rated.ratio(season.numbers(kind), bucket.post_followers)
-            for kind in ("comments", "shares", "saves")
-        },
+        "comments_per_follower_90d": rated.ratio(season.numbers("comments"), bucket.post_followers),
         "clicks_per_view_90d": season.ratio(season.numbers("clicks"), views),
         "engagements_per_view_90d": season.ratio(bucket.engagements, views),
     }
@@ -99,5 +94,4 @@ def _sponsored(known: Known) -> Features:
         "sponsors_180d": posts.distinct(posts.codes("sponsor"), sponsored).distinct,
         "sponsored_to_organic_180d": divide(posts.mean(engagements, sponsored), organic),
         "sponsored_rate_median_180d": known.rated_posts.median(bucket.engagement_rate, sponsored),
-        "sponsored_clicks_per_view_180d": posts.ratio(posts.numbers("clicks"), posts.numbers("views"), sponsored),
     }

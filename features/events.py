@@ -384,10 +384,6 @@ class Window:
         """Give the least-squares slope of the measured values per day; null below three, or at one moment."""
         return kernels.slope(self.at, self.row, self.start, self.stop, values, _flags(keep))
 
-    def reaching(self, values: FloatArray, threshold: FloatArray) -> FloatArray:
-        """Count the measured values that are at least the pair's threshold, (n,) float64; null where that is null."""
-        return kernels.reaching(self.row, self.start, self.stop, values, threshold)
-
     def decayed(self, values: FloatArray, half_life: float) -> FloatArray:
         """Add up the measured values, each halved for every `half_life` days of age; null where there is none."""
         total, count = kernels.decayed(self.at, self.row, self.start, self.stop, values, self.moment, half_life)

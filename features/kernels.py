@@ -259,18 +259,6 @@ def deviation(row, start, stop, values, keep):
 
 
 @compiled
-def reaching(row, start, stop, values, threshold):
-    """Count the measured values that are at least the pair's threshold; null where that is null."""
-    result = np.full(len(start), np.nan)
-    for i in range(len(start)):
-        if not np.isnan(threshold[i]):
-            result[i] = 0
-            for k in range(start[i], stop[i]):
-                result[i] += values[row[k]] >= threshold[i]
-    return result
-
-
-@compiled
 def decayed(at, row, start, stop, values, moment, half_life):
     """Return the sum of the measured values, each halved for every `half_life` days of age, and their number."""
     sums, counts = np.zeros(len(start)), np.zeros(len(start))

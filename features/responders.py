@@ -56,16 +56,13 @@ def features(known: Known) -> Features:
         "amplifying_share_90d": divide(reactions.count(of["amplifies"]), total),
         "replies_per_comment_90d": divide(reactions.count(of["reply"]), reactions.count(of["comment"])),
         "responders_per_follower_90d": divide(people.distinct, known.followers),
-        "responders_per_reaction_90d": divide(people.distinct, total),
         "returning_responder_share_90d": divide(people.returning, people.distinct),
         "responder_concentration_90d": divide(people.squares - total, total * (total - 1)),
         "loyal_comment_share_90d": divide(loyal, reactions.count(of["on a post"])),
-        "known_responder_share_30d": divide(again, now),
         # Capture and recapture (Petersen 1896, Lincoln 1930): the community has earlier * now / again people. Where
         # most of those who react now had reacted before, hardly anybody is left unseen. Its inverse stays finite, and a
         # sample of the reactions estimates it without bias.
         "community_reactions_90d": total * divide(again, earlier * now),
-        "reactions_given_log_90d": np.log1p(given.count(of["given"])),
         "answers_share_90d": given.share(of["answer"], of["given"]),
     }
 

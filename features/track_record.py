@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import offer
 from features.events import DAY, Features, FloatArray, divide
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ def measures(bucket: Bucket) -> Measures:
         "log return": np.log1p(divide(actions * outcomes.numbers("value_per_action"), fee)),
         "clicks seen": np.where(np.isnan(impressions), np.nan, clicks),
         "impressions clicked": np.where(np.isnan(clicks), np.nan, impressions),
-        "actions clicked": np.where(np.isnan(clicks), np.nan, actions),
         "paid off": np.where(np.isnan(worth), np.nan, worth >= 0),
     }
 
@@ -53,15 +51,12 @@ def features(known: Known) -> Features:
     same_vertical = own.matching(own.codes("vertical"), briefs.vertical_code[known.campaign])
     same_brand = own.matching(own.codes("brand"), briefs.brand_code[known.campaign])
     newest = same_goal.newest(NEWEST_OUTCOMES)
-    break_even = offer.break_even(known.fee, briefs.value_per_action[known.campaign])
-    actions, clicks = own.numbers("actions"), own.numbers("clicks")
     recent = own.decayed(of["surprises"], HALF_LIFE)
     count = own.count()
     return {
         "past_activations": count,
         "past_activations_same_goal": same_goal.count(),
-        "past_activations_same_brand": same_brand.count(),
-        "past_actions_mean": same_goal.mean(actions),
+        "past_actions_mean": same_goal.mean(own.numbers("actions")),
         "past_actions_log_mean_newest": newest.mean(of["log actions"]),
         "past_actions_log_spread_newest": newest.deviation(of["log actions"]),
         "past_actions_log_last": same_goal.last(of["log actions"]),
@@ -70,20 +65,16 @@ def features(known: Known) -> Features:
         "past_performance_same_vertical": _shrunk(same_vertical, of["surprise"]),
         "past_performance_same_brand": _shrunk(same_brand, of["surprise"]),
         "past_performance_recent": divide(own.decayed(of["surprise"], HALF_LIFE), recent + PRIOR_ACTIVATIONS),
-        "past_performance_spread": own.deviation(of["surprise"]),
         "past_performance_weight": count / (count + PRIOR_ACTIVATIONS),
         "influencer_past_performance": _shrunk(known.influencer_outcomes, of["influencer surprise"]),
         "past_no_show_share": divide(
             own.count(of["never posted"]) + PRIOR_NO_SHOWS * PRIOR_ACTIVATIONS,
             np.where(count > 0, count + PRIOR_ACTIVATIONS, np.nan),
         ),
-        "past_no_shows_365d": own.recent(365).count(of["never posted"]),
         "past_days_to_post_median": own.median(of["days to post"]),
         "past_break_even_share": own.mean(of["paid off"]),
-        "past_reached_share": divide(same_goal.reaching(actions, break_even), same_goal.count()),
         "past_return_log_mean": own.mean(of["log return"]),
         "past_clicks_per_impression": divide(own.sum(of["clicks seen"]), own.sum(of["impressions clicked"])),
-        "past_actions_per_click": divide(same_goal.sum(of["actions clicked"]), same_goal.sum(clicks)),
         "days_since_last_outcome": own.days_since_last(),
     }
 

@@ -120,7 +120,6 @@ WITH ids AS MATERIALIZED (
 ), of_people AS (
     SELECT pair,
         sum(times) AS reactions,
-        count(*) FILTER (times > 0) / nullif(reactions, 0) AS responders_per_reaction_90d,
         count(*) FILTER (times > 1) / nullif(count(*) FILTER (times > 0), 0) AS returning_responder_share_90d,
         (sum(times * times) - reactions) / nullif(reactions * (reactions - 1), 0) AS responder_concentration_90d,
         sum(replies) / nullif(sum(comments), 0) AS replies_per_comment_90d

@@ -253,13 +253,12 @@ def _of_reactions(asked: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataFra
     seen = seen[(seen["at"] <= seen["d"]) & (seen["at"] > seen["d"] - 90 * DAY)]
     of_people = seen[seen["kind"] != "follow"].groupby(["pair", "actor_id"]).size()
     times = of_people.groupby("pair")
-    reactions, people = times.sum(), times.size()
+    reactions = times.sum()
     replies = (seen["kind"] == "reply").groupby(seen["pair"]).sum()
     comments = (seen["kind"] == "comment").groupby(seen["pair"]).sum()
     return pd.DataFrame(
         {
             "reactions": reactions,
-            "responders_per_reaction_90d": people / reactions,
             "returning_responder_share_90d": (of_people > 1).groupby("pair").mean(),
             "responder_concentration_90d": _ratio(
                 of_people.mul(of_people - 1).groupby("pair").sum(), reactions * (reactions - 1)

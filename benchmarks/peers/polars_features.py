@@ -277,7 +277,6 @@ def _of_reactions(asked: pl.LazyFrame, interactions: pl.LazyFrame) -> pl.LazyFra
         .group_by("pair")
         .agg(
             times.sum().alias("reactions"),
-            _ratio((times > 0).sum(), times.sum()).alias("responders_per_reaction_90d"),
             _ratio((times > 1).sum(), (times > 0).sum()).alias("returning_responder_share_90d"),
             _ratio((times * (times - 1)).sum(), times.sum() * (times.sum() - 1)).alias("responder_concentration_90d"),
             _ratio(col("reply").sum(), col("comment").sum()).alias("replies_per_comment_90d"),

@@ -131,7 +131,6 @@ _SIGNS = {
     "comment_depth_for_size": _Sign(-1, OUTSTANDING, "the number of comments per like is {} what peers have", _side),
     "uncommented_post_share_90d": _Sign(1, 0.25, "{} of the posts with a hundred likes have no comment", _percent),
     "likes_spread_180d": _Sign(-1, 0.25, "likes are suspiciously even: posts differ by a factor of {} only", _times),
-    "engagement_spike_90d": _Sign(1, 1.5, "one post has {} times the engagements of the median post", _times),
     "generic_comment_share_90d": _Sign(1, 0.20, "{} of the comments are generic: short or repeated", _percent),
     "prompt_comment_share_90d": _Sign(1, 0.20, "{} of the comments came within an hour of a post", _percent),
     "unfollowed_actor_share_90d": _Sign(1, 0.15, "{} of the reactions are by actors below ten followers", _percent),

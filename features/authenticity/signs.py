@@ -39,7 +39,6 @@ def measures(bucket: Bucket) -> Measures:
     following = bucket.events["stats"].numbers("following")
     return {
         "churn": np.abs(bucket.events["stats"].step(np.log1p(following))),
-        "log engagements": np.log1p(bucket.engagements),
         "log likes": log_positive(divide(likes, bucket.post_followers)),
         "noticed": (likes >= NOTICED) & ~np.isnan(comments),
         "silent": comments == 0,
@@ -82,14 +81,11 @@ def features(known: KnownAccount) -> Features:
         "silent_follower_share": sample.mean(of["no post"]),
         "following_benford_excess": _benford(sample.histogram(of["digit"], 9)),
         "following_per_follower": divide(stats.as_of(following), known.followers),
-        "following_growth_30d": divide(stats.as_of(following), stats.as_of(following, month_ago)) - 1,
         "following_churn_180d": stats.window(days=180).sum(of["churn"]),
         "follower_growth_30d": divide(known.followers, stats.as_of(followers, month_ago)) - 1,
         "uncommented_post_share_90d": season.share(of["silent"], of["noticed"]),
         "likes_spread_180d": known.rated_posts.deviation(of["log likes"]),
-        "engagement_spike_90d": season.maximum(of["log engagements"]) - season.median(of["log engagements"]),
         "pod_reaction_share_90d": reactions.share(of["in circle"], is_reaction),
-        "pod_links_mean_90d": reactions.mean(reactions.numbers("pod_links"), is_reaction),
         "reciprocal_reaction_share_90d": reactions.share(reactions.flags("reciprocal")),
     }
 

@@ -54,8 +54,6 @@ ENTRIES: Entries = (
      "no post on the topics with engagements, or none on any", "free", _CONTENT),
     ("days_since_topic_post", "days", "days since the last post on a topic of the brief, 180 days",
      "no post on the topics in the window", "free", _CONTENT),
-    ("topic_sponsored_posts_180d", "posts", "sponsored posts on a topic of the brief, 180 days",
-     _NO_TOPIC, "free", _CONTENT),
     ("vertical_topic_share_180d", "share",
      "share of posts with known topics that are on a topic of the vertical, 180 days",
      "no post with known topics in the window, or no topic of the vertical known", "free", _CONTENT),

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 ENTRIES: Entries = (
     ("influencer_accounts", "accounts", "accounts of the influencer with a known number of followers",
      "no account with a number", "free", ("account_stats", "accounts")),
-    ("influencer_platforms", "platforms", "platforms on which the influencer has an account", "never", "free",
-     ("accounts",)),
     ("influencer_followers_log", "log1p", "followers over all accounts of the influencer",
      "no account with a number", "free", ("account_stats", "accounts")),
     ("account_follower_share", "share", "this account's share of the influencer's followers",

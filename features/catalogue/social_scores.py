@@ -24,7 +24,6 @@ ENTRIES: Entries = (
     ("kred_influence", "0 to 1,000",
      "Kred influence: points for replies, reshares and mentions in 90 days, by platform and language", _NOTHING,
      "free", _KRED),
-    ("kred_influence_30d", "0 to 1,000", "Kred influence of the last 30 days", _NOTHING, "free", _KRED),
     ("kred_outreach", "level", "Kred outreach: level for 10 points per interaction that the account ever gave",
      _NOTHING, "free", _KRED),
     ("peerindex_authority", "0 to 100",

@@ -70,7 +70,6 @@ def gather(bucket: Bucket, moment: int, actors: pd.Index) -> Gathered:
         "like": season.decayed(posts.numbers("likes"), HALF_LIFE_DAYS),
         **decayed,
         "points": reactions.sum(of["points"]),
-        "points_30d": reactions.recent(30).sum(of["points"]),
         "given": POINTS * given,
     }
     position, pair, _ = kernels.expand(season.row, season.start, season.stop)

@@ -27,7 +27,7 @@ PERIOD = 30 * DAY
 """Between two publications of the scores."""
 RESIDENT = 4
 """How many publications of a store stay in memory."""
-VERSION = 3
+VERSION = 4
 """Raise it when a score changes: what a store keeps of another version is computed anew."""
 
 

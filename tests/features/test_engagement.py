@@ -67,11 +67,7 @@ def test_a_small_tight_community_is_told_from_a_large_passive_audience() -> None
     assert large["community_reactions_90d"] == pytest.approx(300 / 100_000, abs=0.05)
     assert tight["responder_concentration_90d"] == pytest.approx(1 / 40, rel=0.1)
     assert large["responder_concentration_90d"] < 1e-3
-    assert tight["known_responder_share_30d"] > 0.9
-    assert large["known_responder_share_30d"] < 0.1
     assert tight["responders_per_follower_90d"] > 100 * large["responders_per_follower_90d"]
-    assert tight["responders_per_reaction_90d"] < 0.2
-    assert large["responders_per_reaction_90d"] > 0.9
 
 
 def test_a_community_is_as_tight_in_a_sample_of_its_reactions() -> None:
@@ -91,12 +87,10 @@ def test_communities_by_hand() -> None:
     X = features(interactions=pd.concat([tight, large, quiet]))
     # a, b and c reacted before; a, b and d since: 3 * 3 / 2 people, 7 reactions.
     assert X.loc["tight", "community_reactions_90d"] == pytest.approx(7 / 4.5)
-    assert X.loc["tight", "known_responder_share_30d"] == pytest.approx(2 / 3)
     assert X.loc["tight", "responder_concentration_90d"] == pytest.approx((3 * 2 + 2 * 1) / (7 * 6))
     assert X.loc["tight", "returning_responder_share_90d"] == pytest.approx(2 / 4)
     # Nobody came back: measured, none. Ninety days ago is no longer in the window: not measured.
-    assert list(X.loc["large", ["community_reactions_90d", "known_responder_share_30d"]]) == [0, 0]
-    assert X.loc["quiet", "known_responder_share_30d"] == 0
+    assert X.loc["large", "community_reactions_90d"] == 0
     assert np.isnan(X.loc["quiet", "community_reactions_90d"])
     assert np.isnan(X.loc["quiet", "responder_concentration_90d"])
 
@@ -127,7 +121,6 @@ def test_an_answer_follows_what_it_answers() -> None:
         reactions("tight", "busy", 120),
     ]
     X = features(interactions=pd.concat(given + received))
-    assert list(X["reactions_given_log_90d"]) == list(np.log1p([5, 1, 0, 0]))
     np.testing.assert_array_equal(X["answers_share_90d"], [2 / 5, 1, np.nan, np.nan])
 
 
@@ -155,20 +148,15 @@ def test_posts_by_hand() -> None:
         "engagements_log_range_180d": np.subtract(*np.quantile(levels, [0.75, 0.25])),
         "engagements_log_best_180d": np.log(32) - np.median(levels),
         "engagements_log_slope_180d": np.polyfit([0, 40, 60, 80], levels, 1)[0],
-        "engagement_rate_median_180d": np.median([7 / 100, 31 / 100, 15 / 200, 7 / 200]),
         "views_log_median_90d": np.log1p(700),
         "views_per_follower_best_180d": 10,
-        "clicks_log_180d": np.log1p(14 / 3),
         "comments_per_follower_90d": 4 / (100 + 200 + 200),
-        "shares_per_follower_90d": 2 / (200 + 200),
-        "saves_per_follower_90d": np.nan,
         "engagements_per_view_90d": (31 + 15) / (1_000 + 400),
         "sponsored_share_30d": 1,
         "days_since_last_sponsored": 20,
         "sponsors_180d": 1,
         "sponsored_to_organic_180d": 19 / 11,
         "sponsored_rate_median_180d": np.mean([31 / 100, 7 / 200]),
-        "sponsored_clicks_per_view_180d": 10 / 1_000,
         # food, food, home, food: of the six ways to draw two, three are alike.
         "topic_concentration_180d": 3 / 6,
         "caption_words_mean_180d": 4 / 3,

@@ -192,12 +192,6 @@ def test_counts_shares_and_repeats(rows: list[tuple[int, int, float, int]], pair
     assert list(window.count(is_one)) == [len(mine) for mine in ones]
     shares = [np.mean([event.value > 0 for event in mine]) if mine else np.nan for mine in ones]
     np.testing.assert_allclose(window.share(is_positive, is_one), shares, rtol=1e-12)
-    threshold = np.where(np.arange(len(pairs)) % 3 == 2, np.nan, np.arange(len(pairs)) - 1.0)
-    reached = [
-        sum(event.value >= least for event in mine) if least == least else np.nan  # noqa: PLR0124
-        for mine, least in zip(expected, threshold, strict=True)
-    ]
-    np.testing.assert_array_equal(window.reaching(window.numbers("value"), threshold), reached)
     times = [np.unique([event.code for event in mine], return_counts=True)[1] for mine in expected]
     repeats = window.distinct(window.codes("code"))
     assert list(repeats.distinct) == [len(counts) for counts in times]

@@ -464,7 +464,7 @@ def test_more_reactions_never_lower_what_counts_them(frames: Frames, kind: str) 
     more = pd.DataFrame({"actor_id": "somebody new", "account_id": "a003", "kind": kind, "at": [moment] * 5})
     worlds = (frames, {**frames, "interactions": pd.concat([frames["interactions"], more])})
     # Not strength: it depends on the strength of others, which rises with that of who reacts to them.
-    names = ["klout_amplification", "kred_influence", "kred_influence_30d", "points"]
+    names = ["klout_amplification", "kred_influence", "points"]
     before, after = (standing_at(prepared(world), microseconds(moment)).accounts[names].iloc[3] for world in worlds)
     assert (after >= before).all()
     assert list(prepared(frames).accounts["account_id"]).index("a003") == 3

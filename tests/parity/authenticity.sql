@@ -82,7 +82,6 @@ of_posts AS (
         CASE WHEN count(ln(nullif(likes, 0) / nullif(p.followers, 0))) FILTER (s.account_id IS NOT NULL) > 1
              THEN stddev_pop(ln(nullif(likes, 0) / nullif(p.followers, 0))) FILTER (s.account_id IS NOT NULL)
              END AS likes_spread_180d,
-        max(ln(1 + engagements)) FILTER (in_90d) - median(ln(1 + engagements)) FILTER (in_90d) AS engagement_spike_90d
     FROM known_posts p LEFT JOIN latest_stats s USING (account_id, d) GROUP BY ALL
 ),
 -- A pod: who has an account and reacts to me, and third accounts that reacted to both of us shortly before.
@@ -110,7 +109,6 @@ among AS (
         avg(prompt::INT) AS prompt_comment_share_90d,
         avg((actor_followers < 10)::INT) FILTER (kind <> 'follow') AS unfollowed_actor_share_90d,
         avg((links > 0)::INT) FILTER (kind <> 'follow') AS pod_reaction_share_90d,
-        avg(links) FILTER (kind <> 'follow') AS pod_links_mean_90d,
         avg(reciprocal::INT) AS reciprocal_reaction_share_90d
     FROM reactions GROUP BY ALL
 ),
@@ -182,7 +180,6 @@ SELECT pair,
     silent_follower_share,
     following_benford_excess,
     s.following / nullif(s.followers, 0) AS following_per_follower,
-    s.following / nullif(month_ago.following, 0) - 1 AS following_growth_30d,
     following_churn_180d,
     s.followers / nullif(month_ago.followers, 0) - 1 AS follower_growth_30d,
     follower_jump_180d,
@@ -194,12 +191,10 @@ SELECT pair,
     comment_depth_for_size,
     uncommented_post_share_90d,
     likes_spread_180d,
-    engagement_spike_90d,
     of_reactions.generic_comment_share_90d,
     of_reactions.prompt_comment_share_90d,
     of_reactions.unfollowed_actor_share_90d,
     pod_reaction_share_90d,
-    pod_links_mean_90d,
     reciprocal_reaction_share_90d
 FROM pairs
 LEFT JOIN both_told USING (account_id, d)

@@ -13,7 +13,6 @@ WITH posted AS (
         CASE WHEN count(gap) > 1 THEN stddev_pop(gap) / nullif(avg(gap), 0) END AS posting_irregularity_180d,
         avg(caption_words) AS caption_words_mean_180d,
         median(rate) FILTER (in_90d) AS engagement_rate_median_90d,
-        median(rate) AS engagement_rate_median_180d,
         CASE WHEN count(rate) FILTER (in_90d) > 1
              THEN stddev_pop(rate) FILTER (in_90d) / nullif(avg(rate) FILTER (in_90d), 0) END
             AS engagement_rate_spread_90d,
@@ -32,7 +31,6 @@ WITH posted AS (
         ln(1 + median(views) FILTER (in_90d)) AS views_log_median_90d,
         median(views / nullif(followers, 0)) FILTER (in_90d) AS views_per_follower_median_90d,
         max(views / nullif(followers, 0)) AS views_per_follower_best_180d,
-        ln(1 + avg(clicks)) AS clicks_log_180d,
         sum(comments) FILTER (in_90d AND likes IS NOT NULL)
             / nullif(sum(likes) FILTER (in_90d AND comments IS NOT NULL), 0) AS comments_per_like_90d,
         sum(shares) FILTER (in_90d AND likes IS NOT NULL)
@@ -41,10 +39,6 @@ WITH posted AS (
             / nullif(sum(likes) FILTER (in_90d AND saves IS NOT NULL), 0) AS saves_per_like_90d,
         sum(comments) FILTER (in_90d AND followers IS NOT NULL)
             / nullif(sum(followers) FILTER (in_90d AND comments IS NOT NULL), 0) AS comments_per_follower_90d,
-        sum(shares) FILTER (in_90d AND followers IS NOT NULL)
-            / nullif(sum(followers) FILTER (in_90d AND shares IS NOT NULL), 0) AS shares_per_follower_90d,
-        sum(saves) FILTER (in_90d AND followers IS NOT NULL)
-            / nullif(sum(followers) FILTER (in_90d AND saves IS NOT NULL), 0) AS saves_per_follower_90d,
         sum(clicks) FILTER (in_90d AND views IS NOT NULL)
             / nullif(sum(views) FILTER (in_90d AND clicks IS NOT NULL), 0) AS clicks_per_view_90d,
         sum(engagements) FILTER (in_90d AND views IS NOT NULL)
@@ -54,9 +48,7 @@ WITH posted AS (
         days_between(max(published_at) FILTER (paid), d) AS days_since_last_sponsored,
         count(DISTINCT sponsor_id) AS sponsors_180d,
         avg(engagements) FILTER (paid) / nullif(avg(engagements) FILTER (NOT paid), 0) AS sponsored_to_organic_180d,
-        median(rate) FILTER (paid) AS sponsored_rate_median_180d,
-        sum(clicks) FILTER (paid AND views IS NOT NULL)
-            / nullif(sum(views) FILTER (paid AND clicks IS NOT NULL), 0) AS sponsored_clicks_per_view_180d
+        median(rate) FILTER (paid) AS sponsored_rate_median_180d
     FROM posted GROUP BY account_id, d
 ), named_topics AS (
     -- A topic that a post names twice is named once.
@@ -76,11 +68,9 @@ WITH posted AS (
 ), of_people AS (
     SELECT account_id, d, sum(times) AS reactions, count(*) AS number,
         sum(amplifying) / sum(times) AS amplifying_share_90d,
-        count(*) / sum(times) AS responders_per_reaction_90d,
         avg((times > 1)::INT) AS returning_responder_share_90d,
         sum(times * (times - 1)) / nullif(sum(times) * (sum(times) - 1), 0) AS responder_concentration_90d,
         coalesce(sum(comments) FILTER (posts_commented >= 3), 0) / nullif(sum(comments), 0) AS loyal_comment_share_90d,
-        avg(came_before::INT) FILTER (came_now) AS known_responder_share_30d,
         sum(times) * count(*) FILTER (came_before AND came_now)
             / nullif(count(*) FILTER (came_before) * count(*) FILTER (came_now), 0) AS community_reactions_90d
     FROM people GROUP BY ALL
@@ -94,7 +84,7 @@ WITH posted AS (
         AND back.kind <> 'follow' AND back."at" <= own."at" AND back."at" > own."at" - INTERVAL 90 DAY) AS is_answer
     FROM others own WHERE kind <> 'follow'
 ), of_given AS (
-    SELECT account_id, d, count(*) AS given, avg(is_answer::INT) AS answers_share_90d
+    SELECT account_id, d, avg(is_answer::INT) AS answers_share_90d
     FROM asked JOIN own_reactions USING (account_id)
     WHERE "at" <= d AND "at" > d - INTERVAL 90 DAY
     GROUP BY ALL
@@ -108,7 +98,7 @@ SELECT pair,
     coalesce(number, 0) / nullif(s.followers, 0) AS responders_per_follower_90d,
     of_people.* EXCLUDE (account_id, d, reactions, number),
     replies_per_comment_90d,
-    ln(1 + coalesce(given, 0)) AS reactions_given_log_90d, answers_share_90d
+    answers_share_90d
 FROM pairs
 LEFT JOIN latest_stats s USING (account_id, d)
 LEFT JOIN of_posts USING (account_id, d)

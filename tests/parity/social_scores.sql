@@ -17,7 +17,6 @@ WITH topic_authority AS (
         ln(1 + coalesce(p.shares, r.reshares, 0) + coalesce(r.mentions, 0)) AS amplification,
         r.network,
         coalesce(r.points, 0) AS points,
-        coalesce(r.points_30d, 0) AS points_30d,
         10 * coalesce(g.given, 0) AS given,
         round(ln(1 + s.followers * (1 - greatest(coalesce(f.suspicious, 0), coalesce(silent, 0)))), 9) AS size,
         networks,
@@ -34,8 +33,7 @@ WITH topic_authority AS (
     LEFT JOIN (SELECT account_id, d, count(*) FILTER (kind = 'reshare') AS reshares,
                    count(*) FILTER (kind = 'mention') AS mentions,
                    avg(ln(1 + actor_followers)) AS network,
-                   sum(worth) FILTER (kind IN ('reply', 'reshare', 'mention')) AS points,
-                   sum(worth) FILTER (kind IN ('reply', 'reshare', 'mention') AND "at" > d - INTERVAL 30 DAY) AS points_30d
+                   sum(worth) FILTER (kind IN ('reply', 'reshare', 'mention')) AS points
                FROM (SELECT *, CASE WHEN actor_followers > 10000 THEN 50 ELSE 10 END AS worth FROM known_interactions)
                GROUP BY ALL) r USING (account_id, d)
     LEFT JOIN (SELECT actor_id AS account_id, d, count(*) AS given
@@ -64,8 +62,7 @@ WITH topic_authority AS (
         CASE WHEN size IS NOT NULL THEN
             100 * (rank() OVER (PARTITION BY d ORDER BY size NULLS LAST) - 1 + count(*) OVER (PARTITION BY d, size) / 2)
                 / count(size) OVER (PARTITION BY d) END AS audience,
-        max(points) OVER community AS most,
-        max(points_30d) OVER community AS most_30d
+        max(points) OVER community AS most
     FROM standard WINDOW community AS (PARTITION BY d, platform, language)
 ), wanted AS (
     SELECT pair, published AS d, account_id, unnest(list_distinct(topics)) AS topic
@@ -82,7 +79,6 @@ SELECT pair,
     CASE WHEN klout_rank IS NOT NULL THEN least(1 - 10 * log2(1 - klout_rank), 100) END AS klout_score,
     networks AS klout_networks,
     CASE WHEN most = 0 THEN 0 ELSE 1000 * ln(1 + points) / ln(1 + most) END AS kred_influence,
-    CASE WHEN most_30d = 0 THEN 0 ELSE 1000 * ln(1 + points_30d) / ln(1 + most_30d) END AS kred_influence_30d,
     floor(ln(1 + 0.7 * given / 100) / ln(1.7) + 1e-9) AS kred_outreach,
     ranked.authority AS peerindex_authority,
     activity AS peerindex_activity,

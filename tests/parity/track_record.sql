@@ -18,7 +18,6 @@ WITH told AS (
     SELECT pair,
         count(*) AS past_activations,
         count(*) FILTER (same_goal) AS past_activations_same_goal,
-        count(*) FILTER (same_brand) AS past_activations_same_brand,
         avg(actions) FILTER (same_goal) AS past_actions_mean,
         avg(ln(1 + actions)) FILTER (same_goal AND age <= 20) AS past_actions_log_mean_newest,
         CASE WHEN past_activations_same_goal > 1
@@ -30,15 +29,10 @@ WITH told AS (
             AS past_performance_same_vertical,
         sum(surprise) FILTER (same_brand) / (count(surprise) FILTER (same_brand) + 3) AS past_performance_same_brand,
         sum(surprise * weight) / (sum(weight) FILTER (surprise IS NOT NULL) + 3) AS past_performance_recent,
-        CASE WHEN count(surprise) > 1 THEN stddev_pop(surprise) END AS past_performance_spread,
-        count(*) FILTER (NOT posted AND closed_at > d - INTERVAL 365 DAY) AS past_no_shows_365d,
         median(days_between(decided_at, posted_at)) AS past_days_to_post_median,
-        avg((actions >= greatest(break_even, 1))::INT) FILTER (same_goal AND break_even IS NOT NULL) AS past_reached_share,
         avg(ln(1 + actions * value_per_action / nullif(fee, 0))) AS past_return_log_mean,
         sum(clicks) FILTER (impressions IS NOT NULL)
             / nullif(sum(impressions) FILTER (clicks IS NOT NULL), 0) AS past_clicks_per_impression,
-        sum(actions) FILTER (same_goal AND clicks IS NOT NULL)
-            / nullif(sum(clicks) FILTER (same_goal), 0) AS past_actions_per_click,
         (count(*) FILTER (NOT posted) + 0.2 * 3) / (count(*) + 3) AS past_no_show_share,
         avg((actions * value_per_action >= fee)::INT) AS past_break_even_share,
         days_between(max(closed_at), any_value(d)) AS days_since_last_outcome
@@ -52,9 +46,7 @@ WITH told AS (
 SELECT pair,
     own.* EXCLUDE (pair) REPLACE (
         coalesce(past_activations, 0) AS past_activations,
-        coalesce(past_activations_same_goal, 0) AS past_activations_same_goal,
-        coalesce(past_activations_same_brand, 0) AS past_activations_same_brand,
-        coalesce(past_no_shows_365d, 0) AS past_no_shows_365d),
+        coalesce(past_activations_same_goal, 0) AS past_activations_same_goal),
     coalesce(past_activations, 0) / (coalesce(past_activations, 0) + 3) AS past_performance_weight,
     influencer_past_performance
 FROM pairs LEFT JOIN own USING (pair) LEFT JOIN whole USING (pair)

@@ -5,7 +5,7 @@ from __future__ import annotations
 NULL = {
     "no post": """
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d vertical_topic_share_180d brief_similarity_mean_newest
+        vertical_topic_share_180d brief_similarity_mean_newest
         brief_similarity_best_newest brand_named_share_newest rival_named_share_newest days_since_brand_post
         days_since_rival_post
     """,
@@ -13,7 +13,7 @@ NULL = {
     "one post": "days_since_brand_post days_since_rival_post",
     "posts of the last three days": """
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d vertical_topic_share_180d brief_similarity_mean_newest
+        vertical_topic_share_180d brief_similarity_mean_newest
         brief_similarity_best_newest brand_named_share_newest rival_named_share_newest days_since_brand_post
         days_since_rival_post
     """,
@@ -23,16 +23,16 @@ NULL = {
     "no engagement": "topic_engagement_ratio_180d",
     "topics unknown": """
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d vertical_topic_share_180d
+        vertical_topic_share_180d
     """,
     "other topics": "topic_engagement_ratio_180d days_since_topic_post",
     "no topic in the brief": """
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d
+
     """,
     "no topic in a new vertical": """
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d vertical_topic_share_180d
+        vertical_topic_share_180d
     """,
     "captions unknown": """
         brief_similarity_mean_newest brief_similarity_best_newest brand_named_share_newest
@@ -69,7 +69,7 @@ NULL = {
         audience_divergence_language audience_divergence_interest audience_fit_joint audience_divergence
         audience_top_slice_share effective_audience_log audience_country_concentration audience_report_age_days
         topic_share_180d topic_cosine_180d topic_engagement_ratio_180d days_since_topic_post
-        topic_sponsored_posts_180d vertical_topic_share_180d brief_similarity_mean_newest
+        vertical_topic_share_180d brief_similarity_mean_newest
         brief_similarity_best_newest brand_named_share_newest rival_named_share_newest days_since_brand_post
         days_since_rival_post
     """,

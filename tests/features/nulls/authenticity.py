@@ -6,12 +6,12 @@ GROWTH = """
     follower_jump_180d follower_drop_180d unexplained_jump_180d unexplained_jumps_180d unexplained_growth_share_180d
 """
 OF_FOLLOWERS = f"following_per_follower follower_growth_30d engagement_rate_for_size comment_depth_for_size {GROWTH}"
-OF_READINGS = f"following_growth_30d following_churn_180d likes_spread_180d {OF_FOLLOWERS}"
+OF_READINGS = f"following_churn_180d likes_spread_180d {OF_FOLLOWERS}"
 SEASON = """
-    engagement_rate_for_size comment_depth_for_size uncommented_post_share_90d engagement_spike_90d
+    engagement_rate_for_size comment_depth_for_size uncommented_post_share_90d
     prompt_comment_share_90d
 """
-REACTIONS = "unfollowed_actor_share_90d pod_reaction_share_90d pod_links_mean_90d"
+REACTIONS = "unfollowed_actor_share_90d pod_reaction_share_90d "
 COMMENTS = "generic_comment_share_90d prompt_comment_share_90d"
 INTERACTIONS = f"{REACTIONS} {COMMENTS} reciprocal_reaction_share_90d"
 SAMPLE = "suspicious_follower_share mass_following_share silent_follower_share following_benford_excess"
@@ -25,7 +25,7 @@ NULL = {
     "posts of the last three days": f"likes_spread_180d {SEASON}",
     "likes and comments hidden": f"""
         engagement_rate_for_size comment_depth_for_size uncommented_post_share_90d likes_spread_180d
-        engagement_spike_90d {GROWTH}
+        {GROWTH}
     """,
     "likes hidden": "comment_depth_for_size uncommented_post_share_90d likes_spread_180d",
     "comments hidden": "comment_depth_for_size uncommented_post_share_90d",
@@ -33,9 +33,9 @@ NULL = {
     "no engagement": "engagement_rate_for_size uncommented_post_share_90d likes_spread_180d",
     "no reading": OF_READINGS,
     "no follower": f"likes_spread_180d {OF_FOLLOWERS}",
-    "read for the first time ten days ago": f"following_growth_30d follower_growth_30d {GROWTH}",
-    "one reading": f"following_growth_30d following_churn_180d follower_growth_30d {GROWTH}",
-    "following unknown": "following_per_follower following_growth_30d following_churn_180d",
+    "read for the first time ten days ago": f"follower_growth_30d {GROWTH}",
+    "one reading": f"following_churn_180d follower_growth_30d {GROWTH}",
+    "following unknown": "following_per_follower following_churn_180d",
     "no interaction": INTERACTIONS,
     "interactions long ago": INTERACTIONS,
     "only interactions with oneself": INTERACTIONS,
@@ -49,9 +49,9 @@ NULL = {
     "what sampled followers follow unknown": "mass_following_share following_benford_excess",
     "sampled followers follow nobody": "following_benford_excess",
     "sample without profiles": SAMPLE,
-    "nothing known when the scores were published": "following_growth_30d follower_growth_30d",
+    "nothing known when the scores were published": "follower_growth_30d",
     "nothing known at all": f"""
-        fake_share fake_share_low fake_share_high uncommented_post_share_90d engagement_spike_90d
+        fake_share fake_share_low fake_share_high uncommented_post_share_90d
         {SAMPLE} {OF_READINGS} {INTERACTIONS}
     """,
 }

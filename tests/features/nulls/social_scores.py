@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _ALL = """
     klout_reach klout_amplification klout_network klout_score klout_networks
-    kred_influence kred_influence_30d kred_outreach
+    kred_influence kred_outreach
     peerindex_authority peerindex_activity peerindex peerindex_topic_authority
 """
 

@@ -6,44 +6,42 @@ NULL = {
     "never hired": """
         past_actions_mean past_actions_log_mean_newest past_actions_log_spread_newest past_actions_log_last
         past_performance past_performance_same_goal past_performance_same_vertical past_performance_same_brand
-        past_performance_recent past_performance_spread influencer_past_performance past_no_show_share
-        past_days_to_post_median past_break_even_share past_reached_share past_return_log_mean
-        past_clicks_per_impression past_actions_per_click days_since_last_outcome
+        past_performance_recent influencer_past_performance past_no_show_share
+        past_days_to_post_median past_break_even_share past_return_log_mean
+        past_clicks_per_impression days_since_last_outcome
     """,
     "hired, still open": """
         past_actions_mean past_actions_log_mean_newest past_actions_log_spread_newest past_actions_log_last
         past_performance past_performance_same_goal past_performance_same_vertical past_performance_same_brand
-        past_performance_recent past_performance_spread influencer_past_performance past_no_show_share
-        past_days_to_post_median past_break_even_share past_reached_share past_return_log_mean
-        past_clicks_per_impression past_actions_per_click days_since_last_outcome
+        past_performance_recent influencer_past_performance past_no_show_share
+        past_days_to_post_median past_break_even_share past_return_log_mean
+        past_clicks_per_impression days_since_last_outcome
     """,
-    "hired once": "past_actions_log_spread_newest past_performance_spread",
+    "hired once": "past_actions_log_spread_newest ",
     "never posted": """
         past_performance past_performance_same_goal past_performance_same_vertical past_performance_same_brand
-        past_performance_recent past_performance_spread influencer_past_performance past_days_to_post_median
+        past_performance_recent influencer_past_performance past_days_to_post_median
     """,
     "hired for another goal": """
         past_actions_mean past_actions_log_mean_newest past_actions_log_spread_newest past_actions_log_last
-        past_performance_same_goal past_performance_spread past_reached_share past_actions_per_click
+        past_performance_same_goal
     """,
     "hired for another vertical": "past_performance_same_vertical",
     "nothing to compare with": """
         past_performance past_performance_same_goal past_performance_same_vertical past_performance_same_brand
-        past_performance_recent past_performance_spread influencer_past_performance
+        past_performance_recent influencer_past_performance
     """,
-    "clicks of the past unknown": "past_clicks_per_impression past_actions_per_click",
+    "clicks of the past unknown": "past_clicks_per_impression ",
     "impressions of the past unknown": "past_clicks_per_impression",
-    "nothing shown or clicked": "past_clicks_per_impression past_actions_per_click",
+    "nothing shown or clicked": "past_clicks_per_impression ",
     "hired for free": "past_return_log_mean",
     "fees of the past unknown": "past_break_even_share past_return_log_mean",
-    "value unknown": "past_break_even_share past_reached_share past_return_log_mean",
-    "worth nothing": "past_reached_share",
-    "fee unknown": "past_reached_share",
+    "value unknown": "past_break_even_share past_return_log_mean",
     "nothing known at all": """
         past_actions_mean past_actions_log_mean_newest past_actions_log_spread_newest past_actions_log_last
         past_performance past_performance_same_goal past_performance_same_vertical past_performance_same_brand
-        past_performance_recent past_performance_spread influencer_past_performance past_no_show_share
-        past_days_to_post_median past_break_even_share past_reached_share past_return_log_mean
-        past_clicks_per_impression past_actions_per_click days_since_last_outcome
+        past_performance_recent influencer_past_performance past_no_show_share
+        past_days_to_post_median past_break_even_share past_return_log_mean
+        past_clicks_per_impression days_since_last_outcome
     """,
 }
