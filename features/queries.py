@@ -118,7 +118,7 @@ EVENTS = {
     "followers": """
         SELECT bucket, arrival AS owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
                following::DOUBLE AS following, posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture,
-               is_private::DOUBLE AS is_private, fake::DOUBLE AS fake
+               is_private::DOUBLE AS is_private
         FROM followers JOIN listed_accounts USING (account_id)
     """,
     "outcomes": f"""

@@ -39,6 +39,7 @@ class Answers:
         self.store = store
         self.as_of = store.newest if as_of is None else as_of
         self._known = frozenset(store.accounts["account_id"])
+        store.follower_classifier = predictor.bundle.follower_classifier
         # Every bucket is read now and stays: threads then only read, and no request waits for a disk.
         store.resident = max(store.resident, store.buckets)
         for number in range(store.buckets):

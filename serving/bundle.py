@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from features.errors import BundleError
+from features.errors import BundleError, DataError
+from features.follower_classifier import FollowerClassifier, default_classifier
 from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SUMS = "SHA256SUMS"
 _JSON, _CANARY = "bundle.json", "canary.parquet"
 _ACTIONS, _POSTED, _THRESHOLDS = "actions.txt", "posted.txt", "thresholds.txt"
+_FOLLOWERS = "followers.json"
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
@@ -45,10 +47,17 @@ class Bundle:
         LightGBM text of the booster for the logit of being posted.
     thresholds : str or None
         LightGBM text of the booster for the logit of reaching a threshold; see `serving.thresholds`.
+    followers : str, optional
+        JSON of the follower classifier that the features were built with; by default that of Impel.
     examples : DataFrame
         Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
     n_threads : int
         Threads for scoring many rows; the answers do not depend on it.
+
+    Attributes
+    ----------
+    follower_classifier : FollowerClassifier
+        What an event store needs for features such as the model learnt from; see `EventStore.follower_classifier`.
     """
 
     def __init__(
@@ -58,13 +67,14 @@ class Bundle:
         actions: str,
         posted: str | None,
         thresholds: str | None,
+        followers: str | None = None,
         examples: pd.DataFrame,
         n_threads: int = 1,
     ) -> None:
         self.spec = spec
         self.examples = examples
         self.n_threads = n_threads
-        texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds}
+        texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
         self._texts = {name: text for name, text in texts.items() if text is not None}
         self._actions = _booster(actions, len(self.features), name=_ACTIONS)
         self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
@@ -73,6 +83,9 @@ class Bundle:
         self._thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
         if (self._thresholds is None) != (spec.thresholds is None):
             raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
+        self.follower_classifier = default_classifier() if followers is None else _classifier(followers)
+        if spec.metadata.follower_labels != (None if followers is None else _labels(self.follower_classifier)):
+            raise BundleError(f"{_JSON} and {_FOLLOWERS} do not belong together; train the model again")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -84,14 +97,17 @@ class Bundle:
         """Return what is known about the model's origin."""
         return self.spec.metadata
 
-    def described(self, **facts: Any) -> Bundle:
-        """Return the same model with these fields of `Metadata` filled in."""
+    def described(self, *, followers: FollowerClassifier | None = None, **facts: Any) -> Bundle:
+        """Return the same model with these fields of `Metadata` filled in, and with the follower classifier given."""
+        if followers is not None:
+            facts["follower_labels"] = _labels(followers)
         metadata = Metadata(**{**self.metadata.model_dump(), **facts})
         return Bundle(
             self.spec.model_copy(update={"metadata": metadata}),
             actions=self._texts[_ACTIONS],
             posted=self._texts.get(_POSTED),
             thresholds=self._texts.get(_THRESHOLDS),
+            followers=self._texts.get(_FOLLOWERS) if followers is None else followers.to_json(),
             examples=self.examples,
             n_threads=self.n_threads,
         )
@@ -193,7 +209,8 @@ class Bundle:
                 raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads 1")
             spec = Spec.model_validate_json(files[_JSON])
             canary = pd.read_parquet(BytesIO(files[_CANARY]))
-            texts = {name: files[name].decode() for name in (_ACTIONS, _POSTED, _THRESHOLDS) if name in files}
+            names = (_ACTIONS, _POSTED, _THRESHOLDS, _FOLLOWERS)
+            texts = {name: files[name].decode() for name in names if name in files}
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise BundleError(f"{folder / _JSON} is not a bundle: {place}: {error.errors()[0]['msg']}") from None
@@ -207,6 +224,7 @@ class Bundle:
             actions=texts[_ACTIONS],
             posted=texts.get(_POSTED),
             thresholds=texts.get(_THRESHOLDS),
+            followers=texts.get(_FOLLOWERS),
             examples=canary.drop(columns=answers),
             n_threads=n_threads,
         )
@@ -261,6 +279,18 @@ def _booster(text: str, features: int, *, name: str) -> lightgbm.Booster:
     return booster
 
 
+def _classifier(text: str) -> FollowerClassifier:
+    try:
+        return FollowerClassifier.from_json(text)
+    except DataError as error:
+        raise BundleError(f"{_FOLLOWERS} cannot be used: {error}") from None
+
+
+def _labels(classifier: FollowerClassifier) -> tuple[int, int]:
+    real, fake = classifier.labels_.astype(int).tolist()
+    return real, fake
+
+
 def _checked(folder: Path) -> dict[str, bytes]:
     """Return the content of a bundle's files, each as its checksum says."""
     if not folder.is_dir():
@@ -271,7 +301,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
     except (OSError, ValueError):
         raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
     needed = {_JSON, _ACTIONS, _CANARY}
-    if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS}:
+    if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS, _FOLLOWERS}:
         raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
     files = {}
     for name, digest in sums.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from features import build
 from features.catalogue import FEATURES, digest
 from features.errors import BundleError, DataError, nearest
 from features.offer import break_even
@@ -14,9 +15,12 @@ from serving.bundle import Bundle
 from serving.fetch import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from features.store import EventStore
 
     FloatArray = NDArray[np.float64]
 
@@ -58,6 +62,21 @@ class Predictor:
             )
         return cls(bundle, version=found.version or bundle.metadata.name or found.folder.name)
 
+    def features(
+        self,
+        store: EventStore,
+        pairs: pd.DataFrame,
+        *,
+        campaigns: pd.DataFrame | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> pd.DataFrame:
+        """Build the features of pairs as the model has learnt from them: see `features.build`.
+
+        From now on the store has the model's follower classifier.
+        """
+        store.follower_classifier = self.bundle.follower_classifier
+        return build(store, pairs, campaigns=campaigns, progress=progress)
+
     def predict(
         self, X: pd.DataFrame, *, pairs: pd.DataFrame, campaigns: pd.DataFrame, reasons: bool = False
     ) -> pd.DataFrame:
@@ -66,7 +85,7 @@ class Predictor:
         Parameters
         ----------
         X : DataFrame of n rows
-            Features of the pairs, row by row, as `features.build` gives them.
+            Features of the pairs, row by row, as `features` gives them.
         pairs : DataFrame of n rows
             campaign_id, account_id, decided_at; optionally fee and at_least, null where not given.
         campaigns : DataFrame

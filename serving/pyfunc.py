@@ -1,7 +1,7 @@
 """The bundle as MLflow sees it: the file that `training.registry` logs as a model from code.
 
-Input: the columns of `features.build`, and optionally campaign_id, account_id, decided_at, fee, value_per_action and
-at_least. Output: the columns of `Predictor.predict`.
+Input: the columns of `Predictor.features`, which builds them with the bundle's follower classifier, and optionally
+campaign_id, account_id, decided_at, fee, value_per_action and at_least. Output: the columns of `Predictor.predict`.
 """
 
 from __future__ import annotations

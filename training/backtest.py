@@ -21,7 +21,7 @@ from training.policies import MODEL
 from training.splits import walk_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -84,7 +84,8 @@ def backtest(
     Parameters
     ----------
     X : DataFrame of shape (n, features)
-        Point-in-time features, rows as in `activations`.
+        Point-in-time features, rows as in `activations`. Where labels of followers were learnt from, they are to be
+        labels of before `first_decision`, of these activations and settings: `training.follower_labels.use_labels`.
     activations : DataFrame of n rows
         campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
     model : ActionModel
@@ -113,8 +114,6 @@ def backtest(
         not lie between 0 and 1.
     """
     _check(X, activations, at_least=at_least, truth=truth)
-    if not 0 < test_share < 1:
-        raise SettingError(f"test_share must lie between 0 and 1, got {test_share!r}")
     tell = progress or (lambda _: None)
     X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
     rows["at_least"] = _at_least(rows) if at_least is None else float(at_least)
@@ -122,15 +121,7 @@ def backtest(
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     rows["value"] = rows["actions"] * rows["value_per_action"]
     windows, tested, judged = [], [], []
-    splits = walk_forward(
-        rows["decided_at"],
-        rows["closed_at"],
-        folds=folds,
-        first_share=1 - test_share,
-        groups=rows["campaign_id"],
-        min_train=_FEWEST_TRAINING_ROWS,
-    )
-    for number, (train, test) in enumerate(splits, start=1):
+    for number, (train, test) in enumerate(_splits(rows, folds=folds, test_share=test_share), start=1):
         tell(f"fold {number}: learning from {len(train):,} activations, testing on {len(test):,}")
         window = _window(rows, train, test, number=number)
         fold = Fold.fit(model, rows.iloc[train], X.iloc[train], seed=seed)
@@ -159,6 +150,25 @@ def backtest(
         metadata=dict(metadata or {}),
     )
     return Backtest(found, predictions.reset_index(drop=True))
+
+
+def first_decision(activations: pd.DataFrame, *, folds: int = 5, test_share: float = 0.6) -> pd.Timestamp | None:
+    """Return the first decision that a backtest tests; None where there are too few activations to test any."""
+    _, test = next(_splits(activations, folds=folds, test_share=test_share), (None, None))
+    return None if test is None else activations["decided_at"].iloc[test].min()
+
+
+def _splits(activations: pd.DataFrame, *, folds: int, test_share: float) -> Iterator[tuple[IndexArray, IndexArray]]:
+    if not 0 < test_share < 1:
+        raise SettingError(f"test_share must lie between 0 and 1, got {test_share!r}")
+    return walk_forward(
+        activations["decided_at"],
+        activations["closed_at"],
+        folds=folds,
+        first_share=1 - test_share,
+        groups=activations["campaign_id"],
+        min_train=_FEWEST_TRAINING_ROWS,
+    )
 
 
 def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, truth: Truth | None) -> None:

@@ -174,12 +174,15 @@ def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name:
     store = prepared(data)
     with console.progress("training") as tell:
         trained = learn(store, source=data, until=until, name=name, tracking=tracking_uri, progress=tell)
-    figures = trained.figures
+    figures, labels = trained.figures, trained.follower_labels
     if as_json:
         facts = {"version": trained.version, "bundle": str(trained.folder), "activations": trained.activations}
+        facts |= {"follower_labels": labels and dict(zip(("real", "fake"), labels, strict=True))}
         console.as_json(facts | {"without": trained.lost, "walk_forward": figures})
         return
     click.echo(f"{name} version {trained.version}, learnt from {trained.activations:,} activations: {trained.folder}")
+    if labels is not None:
+        click.echo("follower classifier: learnt from {:,} real and {:,} fake labelled followers".format(*labels))
     for family, names in trained.lost.items():
         click.echo(f"worked without {len(names)} features of {family}: no {', '.join(tables_of(names, store.missing))}")
     for figure, value in figures.items():
@@ -208,18 +211,26 @@ def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
 def backtest(
     data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, as_json: bool
 ) -> None:
-    """Say what the model would have earned on past campaigns, each judged by what was known before it."""
+    """Say what the model would have earned on past campaigns, each judged by what was known before it.
+
+    Labels of fake followers count where they were observed before the first decision that is tested.
+    """
     from features import build, catalogue
     from training import report
     from training.backtest import backtest as judge
+    from training.backtest import first_decision
     from training.files import prepared
+    from training.follower_labels import use_labels
     from training.model import ActionModel
     from training.train import closed
     from training.truth import MarketTruth
 
     store = prepared(data)
     activations = closed(store)
+    first = first_decision(activations, folds=folds, test_share=test_share)
     with console.progress("backtesting") as tell:
+        if first is not None:
+            use_labels(store, until=first, progress=tell)
         X = build(store, activations, progress=lambda share: tell(f"features {share:.0%}"))
         result = judge(
             X,
@@ -253,8 +264,10 @@ def backtest(
 @_TRACKING
 @click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
 def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool) -> None:
-    """Answer pairs of campaign and account, in the order asked, one row each."""
-    from features import build
+    """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
+    import json
+    from functools import partial
+
     from serving.predictor import Predictor
     from training.files import prepared, read, write
 
@@ -262,8 +275,11 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     store = prepared(data)
     asked = read(pairs)
     with console.progress("predicting") as tell:
-        X = build(store, asked, progress=lambda share: tell(f"{share:.0%}"))
+        X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
+    if reasons:
+        # A value is a number or a text, which no column of a file takes as they are.
+        answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
     if out is None:
         click.echo(answer.to_csv(index=False), nl=False)
     else:

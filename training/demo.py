@@ -18,7 +18,8 @@ from serving.launch import running
 from serving.predictor import Predictor
 from serving.settings import home
 from training import console, report
-from training.backtest import backtest
+from training.backtest import backtest, first_decision
+from training.follower_labels import use_labels
 from training.marketplace import simulate
 from training.model import ActionModel
 from training.ranking import FORMATS, rank
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INFLUENCERS, CAMPAIGNS = 800, 120
+FOLDS = 4
 SHOWN = 10
 
 
@@ -65,11 +67,14 @@ def run(out: Path | None = None) -> None:
     for name, value in trained.figures.items():
         console.note(f"    {name.replace('_', ' ')}: {value:.3f}")
     console.heading("backtesting: what each policy would have earned, by what was known before each campaign")
+    first = first_decision(activations, folds=FOLDS)
+    if first is not None:
+        use_labels(store, until=first)
     result = backtest(
         build(store, activations),
         activations,
         model=ActionModel(),
-        folds=4,
+        folds=FOLDS,
         truth=MarketTruth(market / "truth.parquet", store),
     )
     page = report.write(result, out / "report")

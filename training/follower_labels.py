@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.follower_classifier import COUNTS, FollowerClassifier
+from features.follower_classifier import COUNTS, FollowerClassifier, default_classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,3 +55,12 @@ def fit_followers(
         return None
     tell(f"the follower classifier, from {fakes} fake and {real} real labelled followers{when}")
     return FollowerClassifier().fit(labelled, labelled["fake"])
+
+
+def use_labels(
+    store: EventStore, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
+) -> FollowerClassifier | None:
+    """Give the store the classifier that its labels by a moment allow for, else Impel's; see `fit_followers`."""
+    fitted = fit_followers(store, until=until, progress=progress)
+    store.follower_classifier = default_classifier() if fitted is None else fitted
+    return fitted

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features import build
 from features.errors import DataError, nearest
 from serving.predictor import baselines
 
@@ -73,7 +72,7 @@ def rank(
     pairs = store.accounts[["account_id"]] if fees is None else fees[["account_id", "fee"]]
     pairs = pairs.assign(campaign_id=campaign, decided_at=store.newest if as_of is None else as_of)
     pairs = pairs.assign(at_least=np.nan if at_least is None else float(at_least)).reset_index(drop=True)
-    X = build(store, pairs)
+    X = predictor.features(store, pairs)
     answer = predictor.predict(X, pairs=pairs, campaigns=store.campaigns)
     fee = pairs["fee"].to_numpy(np.float64) if "fee" in pairs else np.full(len(pairs), np.nan)
     said = baselines(X)

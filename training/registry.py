@@ -37,7 +37,7 @@ MAX_CALIBRATION_ERROR = 0.05
 """What the calibration error on the last fold may be at most."""
 
 _RECORD = "training.json"
-_PACKAGES = ("duckdb", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "scipy")
+_PACKAGES = ("duckdb", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic", "scipy")
 
 
 class DataWindow(BaseModel):

@@ -12,7 +12,8 @@ from features import build, catalogue
 from features.errors import DataError
 from serving.settings import home
 from training import metrics, registry
-from training.backtest import backtest
+from training.backtest import backtest, first_decision
+from training.follower_labels import use_labels
 from training.model import ActionModel
 from training.policies import MODEL
 
@@ -46,6 +47,9 @@ class Trained:
         How many closed activations it learnt from.
     lost
         Features that are null for want of a table, by family.
+    follower_labels
+        Real and fake followers that its follower classifier learnt from; None where there were too few, and it uses
+        the one that Impel comes with.
     backtest
         Its walk-forward figures; None where there are too few outcomes for one.
     """
@@ -54,6 +58,7 @@ class Trained:
     version: int
     activations: int
     lost: dict[Family, tuple[str, ...]]
+    follower_labels: tuple[int, int] | None
     backtest: Backtest | None
 
     @property
@@ -74,6 +79,10 @@ def train(
 ) -> Trained:
     """Learn from the outcomes that were complete by a moment, judge that walk-forward, save and register the model.
 
+    Where followers are labelled as fake or real, the follower classifier is learnt first, from labels of before the
+    same moment; it goes into the bundle, and the store has it from now on. The walk-forward figures are of features
+    whose classifier knew only the labels of before the first decision that is tested.
+
     Parameters
     ----------
     store : EventStore
@@ -81,7 +90,7 @@ def train(
     source : str
         Where the data came from, for the record.
     until : Timestamp, optional
-        Only outcomes closed by then; by default all.
+        Only outcomes closed and labels observed by then; by default all.
     name, tracking
         Of the registered model, and MLflow's tracking URI.
     model : ActionModel, optional
@@ -99,11 +108,16 @@ def train(
     tell = progress or (lambda _: None)
     model = model or ActionModel()
     activations = closed(store, until=until)
+    if (first := first_decision(activations, folds=FOLDS)) is not None:
+        use_labels(store, until=first)
     tell(f"features of {len(activations):,} activations")
-    X = build(store, activations)
+    X, judging = build(store, activations), store.follower_classifier
     lost = catalogue.without(store.missing)
     tell("walk-forward figures")
     judged = _judged(X, activations, model, store.missing, tell)
+    followers = use_labels(store, until=until, progress=tell)
+    if store.follower_classifier is not judging:
+        X = build(store, activations)
     tell("the model itself")
     fitted = model.fit(
         X,
@@ -117,6 +131,7 @@ def train(
         data_fingerprint=store.fingerprint,
         catalogue_digest=catalogue.digest(),
         missing_families=tuple(catalogue.lost_families(store.missing)),
+        followers=followers,
     )
     folder = home() / "bundles" / bundle.metadata.name
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +152,7 @@ def train(
         ),
         tracking=tracking,
     )
-    return Trained(folder, version, len(activations), lost, judged)
+    return Trained(folder, version, len(activations), lost, bundle.metadata.follower_labels, judged)
 
 
 def closed(store: EventStore, *, until: pd.Timestamp | None = None) -> pd.DataFrame:

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from features.errors import BundleError
+from features.follower_classifier import FollowerClassifier, default_classifier
 from serving.bundle import Bundle
+from tests.labels import labelled
 from tests.models import NUMBERS, made_features
 from training.model import ActionModel
 
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS = 400
-FILES = ("SHA256SUMS", "actions.txt", "bundle.json", "canary.parquet", "posted.txt", "thresholds.txt")
+FILES = (
+    "SHA256SUMS",
+    "actions.txt",
+    "bundle.json",
+    "canary.parquet",
+    "followers.json",
+    "posted.txt",
+    "thresholds.txt",
+)
 CANARY = "does not reproduce its own examples"
 
 
@@ -44,7 +54,8 @@ def model() -> ActionModel:
 
 @pytest.fixture(scope="module")
 def bundle(model: ActionModel) -> Bundle:
-    return model.bundle_
+    labels = labelled(60, 70)
+    return model.bundle_.described(followers=FollowerClassifier().fit(labels, labels["fake"]))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +104,27 @@ def meddle(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def test_the_files_of_a_bundle(saved: Path) -> None:
     assert tuple(sorted(path.name for path in saved.iterdir())) == FILES
+
+
+def test_a_bundle_brings_its_follower_classifier(bundle: Bundle, saved: Path) -> None:
+    loaded = Bundle.load(saved)
+    assert loaded.follower_classifier.to_json() == bundle.follower_classifier.to_json()
+    assert loaded.metadata.follower_labels == (70, 60)
+
+
+def test_a_bundle_without_a_follower_classifier_uses_that_of_impel(model: ActionModel, tmp_path: Path) -> None:
+    saved = model.bundle_.save(tmp_path / "plain")
+    assert not (saved / "followers.json").exists()
+    assert Bundle.load(saved).follower_classifier is default_classifier()
+    assert Bundle.load(saved).metadata.follower_labels is None
+
+
+def test_a_bundle_whose_follower_classifier_is_gone_is_refused(copy: Path) -> None:
+    (copy / "followers.json").unlink()
+    lines = (copy / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (copy / "SHA256SUMS").write_text("".join(line for line in lines if "followers" not in line))
+    with pytest.raises(BundleError, match=r"bundle\.json and followers\.json do not belong together"):
+        Bundle.load(copy)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -316,6 +348,8 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("knots", lambda spec: spec["curves"]["knots"][0].reverse(), "knots must increase"),
     ("scale gone", lambda spec: spec["thresholds"]["log_scale"].pop(), "a scale of thresholds is needed"),
     ("no thresholds", lambda spec: spec.update(thresholds=None), "do not belong together"),
+    ("no labels", lambda spec: spec["metadata"].update(follower_labels=None), "do not belong together"),
+    ("other labels", lambda spec: spec["metadata"].update(follower_labels=[1, 2]), "do not belong together"),
     ("no posting", lambda spec: spec.update(posted=None), CANARY),
     ("other calibration", lambda spec: spec["goals"]["sale"].update(intercept=0.3), CANARY),
     ("other weight", lambda spec: spec["goals"]["traffic"].update(weight=0.123), CANARY),
@@ -348,8 +382,8 @@ def test_a_file_that_is_no_text(copy: Path, name: str) -> None:
         Bundle.load(copy)
 
 
-@pytest.mark.parametrize("name", ["actions.txt", "posted.txt", "thresholds.txt"])
-def test_a_booster_that_is_no_text(copy: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["actions.txt", "posted.txt", "thresholds.txt", "followers.json"])
+def test_a_part_that_is_no_text(copy: Path, name: str) -> None:
     (copy / name).write_bytes(b"\xff\xfe")
     reseal(copy)
     with pytest.raises(BundleError):

@@ -65,6 +65,7 @@ COMMANDS = (
     "backtest",
     "predict",
     "rank",
+    "scores",
     "serve",
     "models",
     "promote",
@@ -116,7 +117,9 @@ def test_predict_answers_in_the_order_asked(market: Path, pairs: Path, home: Pat
     assert answers["at_least"].tolist()[::2] == [3.0] * 10
     assert answers["likelihood"].between(0, 1).all()
     assert (answers["actions_low"] <= answers["actions_high"]).all()
-    assert answers["reasons"].map(len).min() > 0
+    reasons = answers["reasons"].map(json.loads)
+    assert reasons.map(len).min() > 0
+    assert {type(reason["value"]) for row in reasons for reason in row} <= {str, float, type(None)}
     shuffled = asked.sample(frac=1, random_state=1)
     shuffled.to_csv(home / "shuffled.csv", index=False)
     printed = impel("predict", market, "--pairs", home / "shuffled.csv")
