@@ -120,7 +120,7 @@ def test_scores_are_published_first_and_then_a_worker_reads_one_bucket(
     store: EventStore, pairs: pd.DataFrame, client: Client
 ) -> None:
     whole = build_dask(store, pairs, client=client)
-    others = [path for number in (1, 2) for path in store.folder.glob(f"**/{number}.parquet")]
+    others = [path for number in (1, 2) for path in store.folder.glob(f"*/{number}-*.arrow")]
     assert others
     for path in others:
         path.unlink()
