@@ -49,7 +49,7 @@ The order here is the order of the feature matrix. What the texts below take as 
   less what was usual.
 - Social scores are published every thirty days since 1970; a pair reads the last publication. Only accounts of which
   something is known by then take part: a reading, a post in 180 days, an interaction received or given. A rank is the
-  share of those below, ties (to nine decimals) halved.
+  share of those below, ties (to nine decimals) halved; among fewer than ten accounts it is null.
 - Klout is the rank of the sum of the z-scores of its three parts, null as average: ten points for each halving of those
   above. In its form of 2015 each reaction of 90 days counts 2^(-age in days / 30) * (1 + score of the influencer who
   reacts / 100), that score being the same worked out with all reactions alike; likes of posts count as reactions of

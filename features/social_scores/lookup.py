@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from features.store import EventStore
 
 
+FEWEST_RANKED = 10
+"""A rank among fewer accounts than that is null: it moves by more than ten points when one more joins."""
+RANKS = ("klout_score", "klout_networks", "peerindex_authority", "peerindex_activity", "peerindex")
+
+
 def features(
     store: EventStore, account: IntArray, decided_at: IntArray, *, briefs: Briefs, campaign: IntArray
 ) -> Features:
@@ -38,6 +43,9 @@ def features(
     for moment, publication in publications(store, published):
         mine = np.flatnonzero(published == moment)
         scores[:, mine] = publication.scores[account[mine]].T
+        if publication.accounts < FEWEST_RANKED:
+            for name in RANKS:
+                scores[SCORES.index(name), mine] = np.nan
         on_topic[mine] = _on_topic(publication, account[mine], briefs, campaign[mine])
     known = ~np.isnan(scores[SCORES.index("peerindex_authority")])
     return dict(zip(SCORES, scores, strict=True)) | {"peerindex_topic_authority": np.where(known, on_topic, np.nan)}

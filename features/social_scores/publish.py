@@ -54,6 +54,11 @@ class Publication:
         topics, number = np.unique(self.topic, return_inverse=True)
         return topics, number * len(self.scores) + self.account
 
+    @cached_property
+    def accounts(self) -> int:
+        """How many accounts take part."""
+        return int((~np.isnan(self.scores)).any(axis=1).sum())
+
     def authority_on(self, account: IntArray, topic: IntArray) -> FloatArray:
         """Return the authority of accounts on topics, row by row: 0 to 100, null where the topic is no community."""
         topics, keys = self._topics

@@ -26,7 +26,7 @@ MANY = 100_000
 @pytest.fixture(scope="module")
 def frames() -> Frames:
     made = random_tables(
-        np.random.default_rng(7), influencers=5, accounts=9, campaigns=15, days=DAYS, posts=150, outcomes=60
+        np.random.default_rng(7), influencers=6, accounts=12, campaigns=15, days=DAYS, posts=150, outcomes=60
     )
     # Counted in microseconds, so that moments of any century fit.
     return {
@@ -246,7 +246,7 @@ def test_names_in_any_script_carry_no_meaning(frames: Frames, pairs: pd.DataFram
         ({"fee": -1.0}, "fee is no amount in 100 of 100 rows, such as -1; give 0 or more, or leave it null."),
         ({"fee": np.inf}, "fee is no amount in 100 of 100 rows, such as inf; give 0 or more, or leave it null."),
         ({"fee": "free"}, "fee holds something that is no amount: "),
-        ({"account_id": "a0"}, "1 unknown accounts, the first is 'a0'. Did you mean 'a00"),
+        ({"account_id": "a0"}, "1 unknown accounts, the first is 'a0'. Did you mean 'a0"),
         ({"campaign_id": "C001"}, "1 unknown campaigns, the first is 'C001'. Did you mean 'c001'?"),
         ({"decided_at": pd.NaT}, "decided_at is empty in 100 of 100 rows."),
         ({"decided_at": "soon"}, "decided_at holds 'soon', which is no moment; write times as 2026-01-31T18:30:00Z."),

@@ -31,6 +31,7 @@ from features.social_scores import (
     standings,
     statement,
 )
+from features.social_scores.lookup import RANKS
 from tests.features.compare import Frames, prepared
 from tests.random_tables import random_tables
 
@@ -509,8 +510,24 @@ def test_publications_do_not_depend_on_the_order_in_which_they_are_asked_for(fra
 # The publication
 
 
+def test_a_rank_among_fewer_than_ten_accounts_is_null() -> None:
+    frames = random_tables(np.random.default_rng(3), influencers=6, accounts=14, campaigns=9, days=150, outcomes=40)
+    pairs = pd.DataFrame(
+        {"campaign_id": "c000", "account_id": frames["accounts"]["account_id"][:5], "decided_at": MOMENTS[1]}
+    )
+    few = {
+        name: rows[rows["account_id"].isin(frames["accounts"]["account_id"][:9])] if "account_id" in rows else rows
+        for name, rows in frames.items()
+    }
+    among_many, among_few = (build(prepared(tables), pairs) for tables in (frames, few))
+    ranks = [*RANKS, "peerindex_topic_authority"]
+    assert among_many[list(RANKS)].notna().all(axis=None)
+    assert among_few[ranks].isna().all(axis=None)
+    assert among_few["kred_influence"].notna().all()
+
+
 def test_a_pair_reads_the_last_publication_before_it() -> None:
-    frames = random_tables(np.random.default_rng(3), influencers=5, accounts=9, campaigns=9, days=150, outcomes=40)
+    frames = random_tables(np.random.default_rng(3), influencers=6, accounts=14, campaigns=9, days=150, outcomes=40)
     store = prepared(frames)
     published = pd.Timestamp("1970-01-01") + pd.Timedelta(days=30 * 660)
     moments = [

@@ -50,7 +50,7 @@ class Case(NamedTuple):
 def case(seed: int) -> Case:
     rng = np.random.default_rng(seed)
     frames = random_tables(
-        rng, influencers=5, accounts=9, campaigns=15, days=DAYS, posts=150, interactions=300, outcomes=60
+        rng, influencers=6, accounts=12, campaigns=15, days=DAYS, posts=150, interactions=300, outcomes=60
     )
     pairs = random_pairs(rng, frames, 40, days=DAYS)
     store = prepared(frames)

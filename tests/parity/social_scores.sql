@@ -62,7 +62,7 @@ WITH topic_authority AS (
         CASE WHEN size IS NOT NULL THEN
             100 * (rank() OVER (PARTITION BY d ORDER BY size NULLS LAST) - 1 + count(*) OVER (PARTITION BY d, size) / 2)
                 / count(size) OVER (PARTITION BY d) END AS audience,
-        max(points) OVER community AS most
+        max(points) OVER community AS most, count(*) OVER (PARTITION BY d) AS known
     FROM standard WINDOW community AS (PARTITION BY d, platform, language)
 ), wanted AS (
     SELECT pair, published AS d, account_id, unnest(list_distinct(topics)) AS topic
@@ -73,18 +73,19 @@ WITH topic_authority AS (
     GROUP BY pair
 )
 SELECT pair,
+    -- A rank among fewer than ten says nothing.
     reach AS klout_reach,
     amplification AS klout_amplification,
     network AS klout_network,
-    CASE WHEN klout_rank IS NOT NULL THEN least(1 - 10 * log2(1 - klout_rank), 100) END AS klout_score,
-    networks AS klout_networks,
+    CASE WHEN known >= 10 AND klout_rank IS NOT NULL THEN least(1 - 10 * log2(1 - klout_rank), 100) END AS klout_score,
+    CASE WHEN known >= 10 THEN networks END AS klout_networks,
     CASE WHEN most = 0 THEN 0 ELSE 1000 * ln(1 + points) / ln(1 + most) END AS kred_influence,
     floor(ln(1 + 0.7 * given / 100) / ln(1.7) + 1e-9) AS kred_outreach,
-    ranked.authority AS peerindex_authority,
-    activity AS peerindex_activity,
-    CASE WHEN audience IS NULL THEN (0.6 * ranked.authority + 0.2 * activity) / 0.8
+    CASE WHEN known >= 10 THEN ranked.authority END AS peerindex_authority,
+    CASE WHEN known >= 10 THEN activity END AS peerindex_activity,
+    CASE WHEN known < 10 THEN NULL WHEN audience IS NULL THEN (0.6 * ranked.authority + 0.2 * activity) / 0.8
          ELSE 0.6 * ranked.authority + 0.2 * audience + 0.2 * activity END AS peerindex,
-    CASE WHEN ranked.account_id IS NOT NULL THEN on_topics.authority END AS peerindex_topic_authority
+    CASE WHEN known >= 10 AND ranked.authority IS NOT NULL THEN on_topics.authority END AS peerindex_topic_authority
 FROM pairs
 JOIN publications ON publications.d = pairs.d
 LEFT JOIN ranked ON ranked.account_id = pairs.account_id AND ranked.d = published
