@@ -75,7 +75,7 @@ class ActionModel(BaseEstimator):
         learning_rate: float = 0.05,
         leaves: int = 8,
         min_rows: int = 20,
-        feature_share: float = 0.25,
+        feature_share: float = 0.5,
         folds: int = 4,
         seed: int = 0,
         n_threads: int = 1,

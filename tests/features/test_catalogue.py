@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features import build
-from features.catalogue import CATEGORIES, FEATURES, digest
+from features.catalogue import CATEGORIES, FEATURES, digest, page
 from features.tables import CONTRACT
 from tests.features.compare import prepared
 from tests.features.nulls import NULL
@@ -40,6 +41,11 @@ def test_an_entry_says_everything(name: str) -> None:
     assert feature.tables
     assert set(feature.tables) <= set(CONTRACT)
     assert len(set(feature.tables)) == len(feature.tables)
+
+
+def test_the_page_of_features_is_what_the_catalogue_says() -> None:
+    written = Path(__file__).parents[2] / "docs" / "features.md"
+    assert written.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
 def test_features_of_a_family_stand_together() -> None:
