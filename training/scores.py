@@ -31,7 +31,6 @@ _ROWS = (
     ("  this account", "klout.strength", ".0f", "0 to 100, rank on its platform by reactions, 90 days"),
     ("Kred influence", "kred.influence", ".0f", "0 to 1,000, points against the most in {community}, 90 days"),
     ("  points", "kred.points", ",.0f", "for replies, mentions and reshares received, 90 days"),
-    ("  in 30 days", "kred.influence_30d", ".0f", "0 to 1,000, the same of the last 30 days"),
     ("Kred outreach", "kred.outreach", ".0f", "level, for all that the account ever did for others"),
     ("  points", "kred.points_given", ",.0f", "10 for each action"),
     ("PeerIndex", "peerindex.score", ".0f", "0 to 100: 0.6 authority + 0.2 audience + 0.2 activity"),
@@ -148,9 +147,8 @@ def _scores(standing: Standing, row: int, words: dict[int, str]) -> dict[str, An
     return {
         "klout": {name: known[f"klout_{name}"] for name in klout},
         "kred": {
-            **{name: known[f"kred_{name}"] for name in ("influence", "influence_30d", "outreach")},
+            **{name: known[f"kred_{name}"] for name in ("influence", "outreach")},
             "points": known["points"],
-            "points_30d": known["points_30d"],
             "points_given": known["given"],
         },
         "peerindex": {

@@ -241,7 +241,7 @@ def test_a_word_has_the_code_that_duckdb_gives_it(word: str) -> None:
 
 def test_each_follower_classifier_has_its_own_features_and_publications(tmp_path: Path) -> None:
     rng = np.random.default_rng(21)
-    frames = random_tables(rng, **SMALL)
+    frames = random_tables(rng, **{**SMALL, "accounts": 14})
     pairs = random_pairs(rng, frames, 60, days=120)
     labels = labelled(60, 70)
     trained = FollowerClassifier(base_rate=0.5).fit(labels, labels["fake"])
