@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features import kernels
-from features.events import DAY, BoolArray, History, IntArray
+from features.events import DAY, BoolArray, History, IntArray, known_or_zero
 from features.known import KnownAccount
 from features.social_scores.klout import HALF_LIFE_DAYS, KIND_WEIGHTS
 from features.social_scores.kred import EARNING, FOLLOWED, POINTS, POINTS_BY_THE_FOLLOWED
@@ -49,7 +49,7 @@ def gather(bucket: Bucket, moment: int, actors: pd.Index) -> Gathered:
     given = History(bucket.events["given"], account, known.decided_at).size()
     received = known.history("interactions").size()
     fake, silent = (
-        np.nan_to_num(share) for share in (known.suspicious_share, known.follower_sample.mean(of["silent"]))
+        known_or_zero(share) for share in (known.suspicious_share, known.follower_sample.mean(of["silent"]))
     )
     decayed = {
         kind: reactions.where(of[kind]).decayed(np.ones(len(of[kind])), HALF_LIFE_DAYS)

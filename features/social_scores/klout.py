@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.errors import SettingError, nearest
-from features.events import divide
+from features.events import divide, known_or_zero
 from features.social_scores.ranks import aligned, numbered, percentile
 
 if TYPE_CHECKING:
@@ -110,5 +110,5 @@ def klout_networks(*, strength: FloatArray, person: npt.ArrayLike) -> FloatArray
     owner = numbered(person)
     known, _ = aligned(strength=strength, person=owner)
     left = np.ones(int(owner.max(initial=-1)) + 1)
-    np.multiply.at(left, owner, 1 - NETWORK_SHARE * np.nan_to_num(known))
+    np.multiply.at(left, owner, 1 - NETWORK_SHARE * known_or_zero(known))
     return 100 * (1 - left[owner])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from features.events import known_or_zero
 from features.social_scores.klout import KIND_WEIGHTS, klout_networks, klout_strength, klout_trio
 from features.social_scores.kred import kred_influence, kred_outreach
 from features.social_scores.peerindex import ByTopic, activity_by_topic, authority_by_topic, peerindex
@@ -63,7 +64,7 @@ def standing_of(store: EventStore, gathered: Gathered) -> Standing:
     figures = {name: np.where(alive, values[order], np.nan) for name, values in known.items()}
     has_reactions = "interactions" not in store.missing
     for name in ("points", "given"):
-        figures[name] = np.where(alive & has_reactions, np.nan_to_num(figures[name]), np.nan)
+        figures[name] = np.where(alive & has_reactions, known_or_zero(figures[name]), np.nan)
     amplified = np.where(np.isnan(figures["shares"]), figures["reshares"], figures["shares"]) + figures["mentions"]
     amplified = amplified if has_reactions else figures["shares"]
     reach, amplification = np.log1p(figures["real_followers"]), np.log1p(amplified)
@@ -122,7 +123,7 @@ def _strength(
     first would cost the whole history and depend on where it begins, while this depends on the window alone. Doing it
     a third time would change scores by 0.005 points on average and 0.15 at most (marketplace of 2,500 influencers).
     """
-    kinds = {kind: np.nan_to_num(figures[kind]) for kind in KIND_WEIGHTS}
+    kinds = {kind: known_or_zero(figures[kind]) for kind in KIND_WEIGHTS}
 
     def strength(reactions: dict[str, FloatArray]) -> FloatArray:
         result = np.full(len(alive), np.nan)
@@ -143,4 +144,4 @@ def _strength(
 
 def _over_topics(standing: ByTopic, accounts: int) -> FloatArray:
     """Return the mean of each account's ranks, weighted by what it has in each topic (A); 0 without a topic."""
-    return np.nan_to_num(mean_by_account(standing.account, standing.rank, standing.amount, accounts=accounts))
+    return known_or_zero(mean_by_account(standing.account, standing.rank, standing.amount, accounts=accounts))

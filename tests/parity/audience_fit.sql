@@ -66,7 +66,6 @@ WITH reported AS (
         days_between(max(published_at) FILTER (on_topic), any_value(d)) AS days_since_topic_post,
         count(*) FILTER (labelled) AS labelled,
         count(*) FILTER (on_topic) AS on_topic,
-        count(sponsor_id) FILTER (on_topic) AS on_topic_sponsored,
         count(*) FILTER (of_vertical) AS of_vertical,
         count(*) FILTER (of_brand) AS brand_posts_180d,
         days_between(max(published_at) FILTER (of_brand), any_value(d)) AS days_since_brand_post,

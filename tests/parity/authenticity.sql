@@ -33,8 +33,7 @@ WITH steps AS (
              END AS unexplained_growth_share_180d
     FROM told GROUP BY ALL
 ), month_ago AS (
-    SELECT account_id, d, arg_max(followers, observed_at) AS followers,
-        arg_max_null(following, observed_at) AS following
+    SELECT account_id, d, arg_max(followers, observed_at) AS followers
     FROM asked JOIN account_stats USING (account_id) WHERE observed_at <= d - INTERVAL 30 DAY
     GROUP BY ALL
 ),

@@ -3,7 +3,7 @@ WITH active AS (
            median(rate) AS rate FROM known_posts WHERE in_90d GROUP BY ALL
 ), whole AS (
     SELECT pair, count(followers) AS accounts, sum(followers) AS followers, sum(engagements) AS engagements,
-        count(DISTINCT sibling.platform) AS platforms, max(followers) AS largest, coalesce(sum(posts), 0) AS posts,
+        max(followers) AS largest, coalesce(sum(posts), 0) AS posts,
         max(ln(nullif(rate, 0))) AS best,
         CASE WHEN count(nullif(rate, 0)) > 1 THEN stddev_pop(ln(nullif(rate, 0))) END AS spread
     FROM pairs

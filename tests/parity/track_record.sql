@@ -8,7 +8,6 @@ WITH told AS (
     SELECT pairs.pair, pairs.d, told.*, told.goal = asked_for.goal AS same_goal,
         told.vertical = asked_for.vertical AS same_vertical, told.brand_id = asked_for.brand_id AS same_brand,
         0.5 ** (days_between(closed_at, d) / 180) AS weight,
-        ceil(round(pairs.fee / nullif(asked_for.value_per_action, 0), 9)) AS break_even,
         row_number() OVER (PARTITION BY pair, told.goal ORDER BY closed_at DESC, hash(told.campaign_id) DESC) AS age
     FROM pairs
     JOIN campaigns asked_for USING (campaign_id)
