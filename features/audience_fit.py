@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import content_fit, fit_kernels, kernels
+from features import content_fit, fit_kernels
 from features.codes import codes
 from features.events import Features, FloatArray, divide, known_or_zero
 from features.tables import DIMENSIONS
@@ -77,5 +77,7 @@ def _own_language(known: Known) -> FloatArray:
     briefs = known.briefs
     language = known.bucket.language_slice[known.account]
     asked = ~np.isnan(briefs.wanted[DIMENSIONS.index("language"), known.campaign])
-    share = kernels.look_up(language, known.campaign, briefs.target_offsets, briefs.target_slice, briefs.target_share)
+    share = fit_kernels.look_up(
+        language, known.campaign, briefs.target_offsets, briefs.target_slice, briefs.target_share
+    )
     return np.where(asked & (language != 0), known_or_zero(share), np.nan)

@@ -12,12 +12,17 @@ import pandas as pd
 
 from features.codes import SLICE_SEPARATOR, codes, words_of
 from features.errors import DataError, nearest
+from features.events import DAY
 from features.tables import CONTRACT, DIMENSIONS, GOALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from features.events import BoolArray, FloatArray, IntArray
+
+
+MINUTE = 60_000_000
+"""One minute in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,25 @@ class Briefs:
         )
 
     @cached_property
+    def place_of(self) -> dict[str, int]:
+        """The place of each campaign by its id."""
+        return {campaign: place for place, campaign in enumerate(self.campaign_id)}
+
+    @cached_property
+    def calendar(self) -> dict[str, FloatArray]:
+        """The (campaigns,) sine and cosine of where each start lies in its week, its year and its day."""
+        day, minute = np.divmod(self.starts_at, DAY)
+        date = day.view("datetime64[D]")
+        turns = {
+            # 1970 began on a Thursday; weeks begin on Monday.
+            "start_weekday": (day + 3) % 7 / 7,
+            "season": ((date - date.astype("datetime64[Y]")).astype(np.float64) + 1) / 365.25,
+            "start_hour": minute // MINUTE / 60 / 24,
+        }
+        waves = {"sine": np.sin, "cosine": np.cos}
+        return {f"{name}_{wave}": of(2 * np.pi * turn) for name, turn in turns.items() for wave, of in waves.items()}
+
+    @cached_property
     def wanted(self) -> FloatArray:
         """The (dimensions, campaigns) sum of the wanted shares; null where the brief does not name the dimension."""
         cells = len(DIMENSIONS) * len(self.goal)
@@ -150,7 +174,8 @@ def microseconds(moments: pd.Series) -> IntArray:
     DataError
         Where one is missing or is no moment.
     """
-    if pd.api.types.is_datetime64_dtype(moments):
+    if pd.api.types.is_datetime64_any_dtype(moments):
+        # Those with a time zone come out in UTC.
         plain = moments.to_numpy("datetime64[us]")
         if not np.isnat(plain).any():
             return plain.astype(np.int64)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from features import kernels
+from features import kernels, stretch_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,11 +36,7 @@ _EVERYTHING = np.empty(0, np.bool_)
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
     """Divide element by element; null (NaN) where the denominator is 0 or either side is null."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    if top.shape != bottom.shape:
-        top, bottom = (np.ascontiguousarray(side) for side in np.broadcast_arrays(top, bottom))
-    # Compiled: for one pair numpy's checks cost several times the division, at every third feature.
-    return kernels.quotient(top.reshape(-1), bottom.reshape(-1)).reshape(top.shape)
+    return kernels.divide(numerator, denominator)
 
 
 def known_or_zero(values: FloatArray) -> FloatArray:
@@ -113,11 +109,8 @@ class Events:
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     def position(self, owner: IntArray, moment: IntArray) -> IntArray:
-        """Return, for each owner and moment, the position behind its last event at or before that moment.
-
-        A binary search inside each owner's stretch; one key made of owner and time would overflow 64 bits.
-        """
-        return kernels.search(self.at, self.offsets[owner], self.offsets[owner + 1], moment)
+        """Return, for each owner and moment, the position behind its last event at or before that moment."""
+        return stretch_kernels.search(self.at, self.offsets, owner, moment, 0)
 
     def step(self, values: FloatArray) -> FloatArray:
         """Return each event's value less that of the event before it of the same owner; null for the first."""
@@ -157,11 +150,10 @@ class History:
 
     def as_of(self, values: FloatArray, moment: IntArray | None = None) -> FloatArray:
         """Return the (n,) last value at or before `moment` (default and at most decided_at); null without an event."""
-        stop = self.stop if moment is None else self.events.position(self.owner, np.minimum(moment, self._end))
-        found = stop > self.events.offsets[self.owner]
-        result = np.full(len(self.owner), np.nan)
-        result[found] = values[stop[found] - 1]
-        return result
+        stop = self.stop
+        if moment is not None:
+            stop = np.minimum(self.events.position(self.owner, moment), stop)
+        return stretch_kernels.last_before(values, self.events.offsets, self.owner, stop)
 
     def size(self, *, days: float | None = None) -> IntArray:
         """Return the (n,) number of events in the window, without looking at one of them."""
@@ -176,16 +168,15 @@ class History:
     @cached_property
     def stop(self) -> IntArray:
         """The (n,) position behind the last event that may be known."""
-        return self.events.position(self.owner, self._end)
-
-    @property
-    def _end(self) -> IntArray:
-        return self.decided_at - self.lag
+        return self._position(self.lag)
 
     def _start(self, days: float | None) -> IntArray:
         if days is None:
             return self.events.offsets[self.owner]
-        return np.minimum(self.events.position(self.owner, self.decided_at - int(days * DAY)), self.stop)
+        return np.minimum(self._position(int(days * DAY)), self.stop)
+
+    def _position(self, before: int) -> IntArray:
+        return stretch_kernels.search(self.events.at, self.events.offsets, self.owner, self.decided_at, before)
 
 
 class Tally(NamedTuple):
@@ -261,7 +252,8 @@ class Window:
 
     def recent(self, days: float) -> Self:
         """Return the window of the events younger than `days`."""
-        return self._of(start=kernels.later(self.at, self.row, self.start, self.stop, self.moment - int(days * DAY)))
+        before = int(days * DAY)
+        return self._of(start=stretch_kernels.later(self.at, self.row, self.start, self.stop, self.moment, before))
 
     def newest(self, number: int) -> Self:
         """Return the window of the last events, at most so many."""
@@ -273,11 +265,11 @@ class Window:
 
     def where(self, keep: BoolArray) -> Self:
         """Return the window of the events to keep."""
-        return self._selected(*kernels.keep_flagged(self.row, self.start, self.stop, keep))
+        return self._selected(*stretch_kernels.keep_flagged(self.row, self.start, self.stop, keep))
 
     def matching(self, codes: IntArray, wanted: IntArray) -> Self:
         """Return the window of the events whose code is the one that the pair wants, (n,) int64."""
-        return self._selected(*kernels.keep_equal(self.row, self.start, self.stop, codes, wanted))
+        return self._selected(*stretch_kernels.keep_equal(self.row, self.start, self.stop, codes, wanted))
 
     def sharing(self, lists: str, owner: IntArray, offsets: IntArray, wanted: IntArray) -> Self:
         """Return the window of the events that have a word in common with their pair.
@@ -293,15 +285,17 @@ class Window:
         wanted : (words,) int64
         """
         columns = (self.codes(f"{lists}_start"), self.codes(f"{lists}_size"), self.codes(lists))
-        return self._selected(*kernels.keep_sharing(self.row, self.start, self.stop, *columns, owner, offsets, wanted))
+        return self._selected(
+            *stretch_kernels.keep_sharing(self.row, self.start, self.stop, *columns, owner, offsets, wanted)
+        )
 
     def valid(self, since: IntArray, until: IntArray) -> Self:
         """Return the window of the events for which since <= decided_at < until."""
-        return self._selected(*kernels.keep_between(self.row, self.start, self.stop, since, until, self.moment))
+        return self._selected(*stretch_kernels.keep_between(self.row, self.start, self.stop, since, until, self.moment))
 
     def expanded(self) -> Rows:
         """Return a window over copies of the events, one for each pair: for values that depend on the pair."""
-        row, pair, bounds = kernels.expand(self.row, self.start, self.stop)
+        row, pair, bounds = stretch_kernels.expand(self.row, self.start, self.stop)
         columns = _Gathered(self.columns, row)
         return Rows(self.at[row], columns, np.arange(len(row)), bounds[:-1], bounds[1:], self.moment, pair)
 
@@ -313,32 +307,27 @@ class Window:
 
     def sum(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Add up the measured values; null where there is none."""
-        total, count = self._total(values, keep)
-        return np.where(count > 0, total, np.nan)
+        return kernels.total(self.row, self.start, self.stop, values, _flags(keep))
 
     def mean(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Average the measured values."""
-        return divide(*self._total(values, keep))
+        return kernels.mean(self.row, self.start, self.stop, values, _flags(keep))
 
     def ratio(self, top: FloatArray, bottom: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Divide two sums over the events on which both values are measured."""
-        return divide(*kernels.total_of_both(self.row, self.start, self.stop, top, bottom, _flags(keep)))
+        return kernels.ratio(self.row, self.start, self.stop, top, bottom, _flags(keep))
 
     def measured(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Count the measured values; 0 where there is none."""
-        return self._total(values, keep)[1]
+        return kernels.measured(self.row, self.start, self.stop, values, _flags(keep))
 
     def tally(self, values: FloatArray) -> Tally:
         """Count and add up the measured values and their squares; 0 everywhere without one."""
         return Tally(*kernels.tally(self.row, self.start, self.stop, values))
 
-    def histogram(self, bins: IntArray, size: int) -> FloatArray:
-        """Count the events in each of the bins 0 to size - 1, leaving out others: (n, size)."""
-        return kernels.histogram(self.row, self.start, self.stop, bins, size)
-
     def share(self, flags: BoolArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the share of the events whose flag is set; null without an event."""
-        return divide(kernels.count(self.row, self.start, self.stop, flags, _flags(keep)), self.count(keep))
+        return kernels.share(self.row, self.start, self.stop, flags, _flags(keep))
 
     def deviation(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the population standard deviation of the measured values; null for fewer than two."""
@@ -366,19 +355,15 @@ class Window:
 
     def first(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the oldest measured value."""
-        return kernels.oldest(self.row, self.start, self.stop, values, _flags(keep))
+        return kernels.outermost(self.row, self.start, self.stop, values, _flags(keep), False)  # noqa: FBT003
 
     def last(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the newest measured value."""
-        return kernels.newest(self.row, self.start, self.stop, values, _flags(keep))
+        return kernels.outermost(self.row, self.start, self.stop, values, _flags(keep), True)  # noqa: FBT003
 
     def days_since_last(self, keep: BoolArray | None = None) -> FloatArray:
         """Give the days from the newest event, or the newest of those to keep, to decided_at."""
-        event = kernels.last_kept(self.row, self.start, self.stop, _flags(keep))
-        found = event >= 0
-        result = np.full(len(self), np.nan)
-        result[found] = (self.moment[found] - self.at[event[found]]) / DAY
-        return result
+        return kernels.days_since_last(self.at, self.row, self.start, self.stop, self.moment, _flags(keep))
 
     def slope(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the least-squares slope of the measured values per day; null below three, or at one moment."""
@@ -386,8 +371,7 @@ class Window:
 
     def decayed(self, values: FloatArray, half_life: float) -> FloatArray:
         """Add up the measured values, each halved for every `half_life` days of age; null where there is none."""
-        total, count = kernels.decayed(self.at, self.row, self.start, self.stop, values, self.moment, half_life)
-        return np.where(count > 0, total, np.nan)
+        return kernels.decayed(self.at, self.row, self.start, self.stop, values, self.moment, half_life)
 
     def gaps(self) -> tuple[FloatArray, FloatArray]:
         """Give mean and population standard deviation of the days between neighbours; null without, or below two."""
@@ -406,10 +390,6 @@ class Window:
     def faithful(self, who: IntArray, what: IntArray, keep: BoolArray, *, least: int) -> FloatArray:
         """Count the events to keep of those `who` that stand beside at least so many different `what`."""
         return kernels.count_faithful(self.row, self.start, self.stop, who, what, keep, least)
-
-    def _total(self, values: FloatArray, keep: BoolArray | None) -> tuple[FloatArray, FloatArray]:
-        total, count = kernels.total(self.row, self.start, self.stop, values, _flags(keep))
-        return total, count
 
     def _of(self, *, start: IntArray) -> Self:
         return self._with(start=start)

@@ -74,6 +74,18 @@ def audience_fits(
 
 
 @compiled
+def look_up(codes, owner, offsets, keys, values):
+    """Return for each code the value that stands beside it among its owner's keys; null where it is not there."""
+    result = np.full(len(codes), np.nan)
+    for i in range(len(codes)):
+        for j in range(offsets[owner[i]], offsets[owner[i] + 1]):
+            if keys[j] == codes[i]:
+                result[i] = values[j]
+                break
+    return result
+
+
+@compiled
 def _longest(row, start, stop, list_size):
     """Return how many words an event has at most."""
     longest = 0

@@ -1,6 +1,6 @@
 """Compiled reductions over stretches of events: per pair one pass, in the order of time.
 
-Every function takes `row` (positions of events), and `start` and `stop` (where in `row` each pair's stretch lies).
+Every reduction takes `row` (positions of events), and `start` and `stop` (where in `row` each pair's stretch lies).
 `values` and `keep` have one entry per event; an empty `keep` keeps everything. Sums run in the order of the stretch, so
 that a pair's bits depend on nothing but its own events. The functions release Python's lock.
 """
@@ -27,157 +27,19 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(function, nogil=True)
 
 
-@compiled
-def _span(start, stop):
-    result = 0
-    for i in range(len(start)):
-        result += stop[i] - start[i]
-    return result
+def _elementwise(function: Callable[..., Any]) -> Any:
+    """Compile a function of two numbers as numpy's own are: for arrays of any shapes that go together."""
+    try:
+        return numba.vectorize(["float64(float64, float64)"], cache=True)(function)
+    except RuntimeError:
+        return numba.vectorize(["float64(float64, float64)"])(function)
 
 
-@compiled
-def quotient(top, bottom):
+@_elementwise
+def divide(top, bottom):
     """Divide element by element; null where the lower one is 0, or either is null."""
-    result = np.full(len(top), np.nan)
-    for i in range(len(top)):
-        if bottom[i] != 0:
-            result[i] = top[i] / bottom[i]
-    return result
-
-
-@compiled
-def search(at, low, high, moment):
-    """Return for each entry the position in at[low:high] behind the last one that is not after its moment."""
-    result = np.empty(len(low), np.int64)
-    for i in range(len(low)):
-        left, right = low[i], high[i]
-        while left < right:
-            middle = (left + right) >> 1
-            if at[middle] <= moment[i]:
-                left = middle + 1
-            else:
-                right = middle
-        result[i] = left
-    return result
-
-
-@compiled
-def later(at, row, start, stop, moment):
-    """Return for each pair the first place in its stretch whose event is after the moment."""
-    result = np.empty(len(start), np.int64)
-    for i in range(len(start)):
-        left, right = start[i], stop[i]
-        while left < right:
-            middle = (left + right) >> 1
-            if at[row[middle]] <= moment[i]:
-                left = middle + 1
-            else:
-                right = middle
-        result[i] = left
-    return result
-
-
-@compiled
-def expand(row, start, stop):
-    """Return the rows of all stretches behind each other, the pair of each, and where each pair's begin and end."""
-    bounds = np.zeros(len(start) + 1, np.int64)
-    for i in range(len(start)):
-        bounds[i + 1] = bounds[i] + stop[i] - start[i]
-    rows, pair = np.empty(bounds[-1], np.int64), np.empty(bounds[-1], np.int64)
-    for i in range(len(start)):
-        shift = bounds[i] - start[i]
-        for k in range(start[i], stop[i]):
-            rows[k + shift] = row[k]
-            pair[k + shift] = i
-    return rows, pair, bounds
-
-
-@compiled
-def keep_flagged(row, start, stop, keep):
-    """Return the rows whose event is kept, and the bounds of each pair's."""
-    bounds = np.zeros(len(start) + 1, np.int64)
-    for i in range(len(start)):
-        found = 0
-        for k in range(start[i], stop[i]):
-            found += keep[row[k]]
-        bounds[i + 1] = bounds[i] + found
-    rows = np.empty(bounds[-1], np.int64)
-    place = 0
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            if keep[row[k]]:
-                rows[place] = row[k]
-                place += 1
-    return rows, bounds
-
-
-@compiled
-def keep_equal(row, start, stop, codes, wanted):
-    """Return the rows whose event has the code that the pair wants, and the bounds of each pair's."""
-    bounds = np.zeros(len(start) + 1, np.int64)
-    for i in range(len(start)):
-        found = 0
-        for k in range(start[i], stop[i]):
-            found += codes[row[k]] == wanted[i]
-        bounds[i + 1] = bounds[i] + found
-    rows = np.empty(bounds[-1], np.int64)
-    place = 0
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            if codes[row[k]] == wanted[i]:
-                rows[place] = row[k]
-                place += 1
-    return rows, bounds
-
-
-@compiled
-def keep_sharing(row, start, stop, list_start, list_size, words, owner, offsets, wanted):
-    """Return the rows whose event has a word in its list that is in the list of the pair's owner, and their bounds.
-
-    An event's list is words[list_start:list_start + list_size], an owner's wanted[offsets[owner]:offsets[owner + 1]].
-    """
-    shares = np.zeros(_span(start, stop), np.bool_)
-    bounds = np.zeros(len(start) + 1, np.int64)
-    place = 0
-    for i in range(len(start)):
-        found = 0
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            for word in words[list_start[event] : list_start[event] + list_size[event]]:
-                for other in wanted[offsets[owner[i]] : offsets[owner[i] + 1]]:
-                    if word == other:
-                        shares[place] = True
-            found += shares[place]
-            place += 1
-        bounds[i + 1] = bounds[i] + found
-    rows = np.empty(bounds[-1], np.int64)
-    place, filled = 0, 0
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            if shares[place]:
-                rows[filled] = row[k]
-                filled += 1
-            place += 1
-    return rows, bounds
-
-
-@compiled
-def keep_between(row, start, stop, since, until, moment):
-    """Return the rows of which the pair's moment lies in since <= moment < until, and the bounds of each pair's."""
-    bounds = np.zeros(len(start) + 1, np.int64)
-    for i in range(len(start)):
-        found = 0
-        for k in range(start[i], stop[i]):
-            found += since[row[k]] <= moment[i] < until[row[k]]
-        bounds[i + 1] = bounds[i] + found
-    rows = np.empty(bounds[-1], np.int64)
-    place = 0
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            if since[row[k]] <= moment[i] < until[row[k]]:
-                rows[place] = row[k]
-                place += 1
-    return rows, bounds
+    # Not "null else the quotient": the processor would divide by 0 first, and numpy warn of it.
+    return top / (bottom if bottom != 0 else np.nan)
 
 
 @compiled
@@ -193,46 +55,79 @@ def count(row, start, stop, flags, keep):
 
 
 @compiled
-def last_kept(row, start, stop, keep):
-    """Return the newest event that is kept; -1 where there is none."""
-    result = np.full(len(start), -1, np.int64)
+def share(row, start, stop, flags, keep):
+    """Return the share of the kept events that are flagged; null where none is kept."""
+    result = np.full(len(start), np.nan)
     for i in range(len(start)):
-        for k in range(stop[i] - 1, start[i] - 1, -1):
+        found, kept = 0, 0
+        for k in range(start[i], stop[i]):
             if len(keep) == 0 or keep[row[k]]:
-                result[i] = row[k]
-                break
+                kept += 1
+                found += flags[row[k]]
+        if kept:
+            result[i] = found / kept
+    return result
+
+
+@compiled
+def measured(row, start, stop, values, keep):
+    """Count the measured values."""
+    result = np.zeros(len(start))
+    for i in range(len(start)):
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            result[i] += (len(keep) == 0 or keep[event]) and not np.isnan(values[event])
     return result
 
 
 @compiled
 def total(row, start, stop, values, keep):
-    """Return the sum of the measured values, and their number."""
-    sums, counts = np.zeros(len(start)), np.zeros(len(start))
+    """Return the sum of the measured values; null where there is none."""
+    result = np.full(len(start), np.nan)
     for i in range(len(start)):
+        added, size = 0.0, 0
         for k in range(start[i], stop[i]):
             event = row[k]
-            if len(keep) and not keep[event]:
-                continue
-            value = values[event]
-            if not np.isnan(value):
-                sums[i] += value
-                counts[i] += 1
-    return sums, counts
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                added += values[event]
+                size += 1
+        if size:
+            result[i] = added
+    return result
 
 
 @compiled
-def total_of_both(row, start, stop, top, bottom, keep):
-    """Return the sums of two values over the events on which both are measured."""
-    tops, bottoms = np.zeros(len(start)), np.zeros(len(start))
+def mean(row, start, stop, values, keep):
+    """Return the mean of the measured values; null where there is none."""
+    result = np.full(len(start), np.nan)
     for i in range(len(start)):
+        added, size = 0.0, 0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
+                added += values[event]
+                size += 1
+        if size:
+            result[i] = added / size
+    return result
+
+
+@compiled
+def ratio(row, start, stop, top, bottom, keep):
+    """Divide the sums of two values over the events on which both are measured; null where the lower one is 0."""
+    result = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        tops, bottoms = 0.0, 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
             if len(keep) and not keep[event]:
                 continue
             if not (np.isnan(top[event]) or np.isnan(bottom[event])):
-                tops[i] += top[event]
-                bottoms[i] += bottom[event]
-    return tops, bottoms
+                tops += top[event]
+                bottoms += bottom[event]
+        if bottoms != 0:
+            result[i] = tops / bottoms
+    return result
 
 
 @compiled
@@ -260,16 +155,19 @@ def deviation(row, start, stop, values, keep):
 
 @compiled
 def decayed(at, row, start, stop, values, moment, half_life):
-    """Return the sum of the measured values, each halved for every `half_life` days of age, and their number."""
-    sums, counts = np.zeros(len(start)), np.zeros(len(start))
+    """Return the sum of the measured values, each halved for every `half_life` days of age; null without one."""
+    result = np.full(len(start), np.nan)
     for i in range(len(start)):
+        added, size = 0.0, 0
         for k in range(start[i], stop[i]):
             value = values[row[k]]
             if not np.isnan(value):
                 age = (moment[i] - at[row[k]]) / MICROSECONDS
-                sums[i] += value * 2.0 ** (-age / half_life)
-                counts[i] += 1
-    return sums, counts
+                added += value * 2.0 ** (-age / half_life)
+                size += 1
+        if size:
+            result[i] = added
+    return result
 
 
 @compiled
@@ -343,12 +241,12 @@ def extreme(row, start, stop, values, keep, sign):
 
 
 @compiled
-def newest(row, start, stop, values, keep):
-    """Return the last measured value."""
+def outermost(row, start, stop, values, keep, newest):
+    """Return the newest measured value, or the oldest."""
     result = np.full(len(start), np.nan)
     for i in range(len(start)):
-        for k in range(stop[i] - 1, start[i] - 1, -1):
-            event = row[k]
+        for place in range(stop[i] - start[i]):
+            event = row[stop[i] - 1 - place] if newest else row[start[i] + place]
             if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
                 result[i] = values[event]
                 break
@@ -356,14 +254,13 @@ def newest(row, start, stop, values, keep):
 
 
 @compiled
-def oldest(row, start, stop, values, keep):
-    """Return the first measured value."""
+def days_since_last(at, row, start, stop, moment, keep):
+    """Return the days from the newest event that is kept to the pair's moment; null where there is none."""
     result = np.full(len(start), np.nan)
     for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            if (len(keep) == 0 or keep[event]) and not np.isnan(values[event]):
-                result[i] = values[event]
+        for k in range(stop[i] - 1, start[i] - 1, -1):
+            if len(keep) == 0 or keep[row[k]]:
+                result[i] = (moment[i] - at[row[k]]) / MICROSECONDS
                 break
     return result
 
@@ -505,18 +402,6 @@ def count_faithful(row, start, stop, who, what, keep, least):
 
 
 @compiled
-def look_up(codes, owner, offsets, keys, values):
-    """Return for each code the value that stands beside it among its owner's keys; null where it is not there."""
-    result = np.full(len(codes), np.nan)
-    for i in range(len(codes)):
-        for j in range(offsets[owner[i]], offsets[owner[i] + 1]):
-            if keys[j] == codes[i]:
-                result[i] = values[j]
-                break
-    return result
-
-
-@compiled
 def tally(row, start, stop, values):
     """Return number, sum and sum of squares of the measured values."""
     counts, sums, squared = np.zeros(len(start)), np.zeros(len(start)), np.zeros(len(start))
@@ -528,114 +413,3 @@ def tally(row, start, stop, values):
                 sums[i] += value
                 squared[i] += value * value
     return counts, sums, squared
-
-
-@compiled
-def histogram(row, start, stop, bins, size):
-    """Count per pair how many events lie in each of the bins 0 to size - 1; others are left out: (pairs, size)."""
-    counts = np.zeros((len(start), size))
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            place = bins[row[k]]
-            if 0 <= place < size:
-                counts[i, place] += 1
-    return counts
-
-
-@compiled
-def along(start, stop, knots, heights, place):
-    """Read for each pair its curve, straight between its knots[start:stop] (ascending), level outside; null without."""
-    result = np.full(len(start), np.nan)
-    for i in range(len(start)):
-        if start[i] == stop[i] or np.isnan(place[i]):
-            continue
-        left, right = start[i], stop[i]
-        while left < right:
-            middle = (left + right) >> 1
-            if knots[middle] <= place[i]:
-                left = middle + 1
-            else:
-                right = middle
-        if left == start[i]:
-            result[i] = heights[left]
-        elif left == stop[i]:
-            result[i] = heights[left - 1]
-        else:
-            part = (place[i] - knots[left - 1]) / (knots[left] - knots[left - 1])
-            result[i] = heights[left - 1] + part * (heights[left] - heights[left - 1])
-    return result
-
-
-@compiled
-def jumps(at, row, start, stop, growth, before, usual, since, post_at, post_row, post_start, post_stop, strength, bar,
-          patience, least):  # fmt: skip
-    """Walk through each pair's readings and posts together, and look for growth that no post explains.
-
-    A step is judged when it began `patience` microseconds or more after `since`. It is explained by a post of strength
-    `bar` or more that was published during the step or at most `patience` before it. What a step exceeds is `usual`
-    growth per day.
-
-    Returns
-    -------
-    excess, fall, unexplained : (n,) float64
-        Largest and smallest excess of any step, and the largest of those without an explanation; null without one.
-    leaps, leapt, risen : (n,) float64
-        Number and sum of the unexplained excesses above `least`; sum of all growth.
-    place : (n,) int64
-        The reading at the end of the largest unexplained step; -1 without.
-    """
-    shape = len(start)
-    excess, fall, unexplained = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
-    leaps, leapt, risen, place = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.full(shape, -1, np.int64)
-    for i in range(shape):
-        post, strong = post_start[i], np.iinfo(np.int64).min
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            if np.isnan(growth[event]) or before[event] - patience < since[i]:
-                continue
-            while post < post_stop[i] and post_at[post_row[post]] <= at[event]:
-                if strength[post_row[post]] >= bar[i]:
-                    strong = post_at[post_row[post]]
-                post += 1
-            more = growth[event] - usual[i] * (at[event] - before[event]) / MICROSECONDS
-            risen[i] += max(growth[event], 0.0)
-            if not more <= excess[i]:
-                excess[i] = more
-            if not more >= fall[i]:
-                fall[i] = more
-            if strong >= before[event] - patience:
-                continue
-            if not more <= unexplained[i]:
-                unexplained[i] = more
-                place[i] = event
-            if more > least:
-                leaps[i] += 1
-                leapt[i] += more
-    return excess, fall, unexplained, leaps, leapt, risen, place
-
-
-@compiled
-def neighbourhood(values, reach):
-    """Return median and median absolute deviation of each value and the `reach` before and behind it in the list."""
-    level, deviation = np.empty(len(values)), np.empty(len(values))
-    for i in range(len(values)):
-        near = values[max(i - reach, 0) : i + reach + 1].copy()
-        level[i] = np.median(near)
-        deviation[i] = np.median(np.abs(near - level[i]))
-    return level, deviation
-
-
-@compiled
-def soon_after(at, row, start, stop, keep, post_at, post_row, post_start, post_stop, within):
-    """Count the kept events that have a post before them, and those of them at most `within` after the last one."""
-    followed, soon = np.zeros(len(start)), np.zeros(len(start))
-    for i in range(len(start)):
-        post = post_start[i]
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            while post < post_stop[i] and post_at[post_row[post]] <= at[event]:
-                post += 1
-            if keep[event] and post > post_start[i]:
-                followed[i] += 1
-                soon[i] += at[event] - post_at[post_row[post - 1]] <= within
-    return followed, soon

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import kernels
+from features import stretch_kernels
 from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
 from features.follower_classifier import COLUMNS
 from features.queries import POST_LAG
@@ -136,7 +136,7 @@ class KnownAccount:
         """All accounts of each influencer, the account itself included, as they stand at decided_at."""
         order, bounds = self.bucket.siblings
         influencer = self.bucket.influencer[self.account]
-        sibling, pair, ends = kernels.expand(order, bounds[influencer], bounds[influencer + 1])
+        sibling, pair, ends = stretch_kernels.expand(order, bounds[influencer], bounds[influencer + 1])
         row = np.arange(len(pair))
         return Rows(self.decided_at[pair], {"account": sibling}, row, ends[:-1], ends[1:], self.decided_at, pair)
 

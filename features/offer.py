@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from features.known import Known
 
 
-MINUTE = 60_000_000
-"""One minute in microseconds."""
-
-
 def measures(bucket: Bucket) -> Measures:
     """Work out the values of single outcomes."""
     return {"log fee": np.log1p(bucket.outcomes.numbers("fee"))}
@@ -25,12 +21,6 @@ def measures(bucket: Bucket) -> Measures:
 def features(known: Known) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     briefs, campaign = known.briefs, known.campaign
-    day = (briefs.starts_at // DAY).view("datetime64[D]")
-    day_of_year = (day - day.astype("datetime64[Y]")).astype(np.float64) + 1
-    year = 2 * np.pi * (day_of_year / 365.25)
-    hour = 2 * np.pi * (briefs.starts_at % DAY // MINUTE / 60) / 24
-    # 1970 began on a Thursday; weeks begin on Monday.
-    weekday = 2 * np.pi * ((briefs.starts_at // DAY + 3) % 7) / 7
     lead = (briefs.starts_at[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
     season = known.posts.recent(90)
@@ -48,12 +38,7 @@ def features(known: Known) -> Features:
         "budget_log": np.log1p(briefs.budget[campaign]),
         "attribution_days": briefs.attribution_days[campaign],
         "days_to_start": lead,
-        "start_weekday_sine": np.sin(weekday)[campaign],
-        "start_weekday_cosine": np.cos(weekday)[campaign],
-        "season_sine": np.sin(year)[campaign],
-        "season_cosine": np.cos(year)[campaign],
-        "start_hour_sine": np.sin(hour)[campaign],
-        "start_hour_cosine": np.cos(hour)[campaign],
+        **{name: values[campaign] for name, values in briefs.calendar.items()},
         "account_age_days": np.where(created <= known.decided_at, (known.decided_at - created) / DAY, np.nan),
     }
 

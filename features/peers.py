@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features import kernels
+from features import peer_kernels
 from features.events import DAY, FloatArray, IntArray, log_positive
 from features.known import KnownAccount
 
@@ -69,30 +68,18 @@ class Curves:
 
     def at(self, name: str, platform: IntArray, size: FloatArray) -> Usual:
         """Read what is usual for accounts of n platforms (codes) and sizes (log followers)."""
-        bounds = np.zeros((2, len(platform)), np.int64)
-        for one in np.unique(platform).tolist():
-            bounds[:, platform == one] = np.array(self._spans.get((self.names.index(name), one), (0, 0)))[:, None]
-        return Usual(*(kernels.along(*bounds, self._knots, heights, size) for heights in self._heights))
+        return Usual(*peer_kernels.along(self._spans, self.names.index(name), platform, *self._curves, size))
 
     @cached_property
-    def _spans(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """Where the curve of each signal and platform lies."""
-        signal, platform = self.rows["signal"], self.rows["platform"]
-        new = (signal[1:] != signal[:-1]) | (platform[1:] != platform[:-1])
-        bounds = [0, *(np.flatnonzero(new) + 1).tolist(), len(self.rows)]
-        return {
-            (int(signal[first]), int(platform[first])): (first, last)
-            for first, last in pairwise(bounds)
-            if first < last
-        }
+    def _spans(self) -> IntArray:
+        """Signal and platform of each curve, and where it begins and ends: (curves, 4)."""
+        both = np.stack([self.rows["signal"], self.rows["platform"]], axis=1)
+        first = np.flatnonzero(np.append(True, (both[1:] != both[:-1]).any(axis=1))[: len(both)])
+        return np.column_stack([both[first], first, np.append(first[1:], len(both))[: len(first)]])
 
     @cached_property
-    def _knots(self) -> FloatArray:
-        return np.ascontiguousarray(self.rows["size"])
-
-    @cached_property
-    def _heights(self) -> tuple[FloatArray, FloatArray]:
-        return np.ascontiguousarray(self.rows["usual"]), np.ascontiguousarray(self.rows["spread"])
+    def _curves(self) -> tuple[FloatArray, ...]:
+        return tuple(np.ascontiguousarray(self.rows[name]) for name in ("size", "usual", "spread"))
 
 
 def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArray]) -> Curves:
@@ -119,7 +106,7 @@ def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArra
         for mine in np.split(order, edges):
             if len(mine) < FEWEST:
                 continue
-            level, deviation = kernels.neighbourhood(values[mine], NEIGHBOURS)
+            level, deviation = peer_kernels.neighbourhood(values[mine], NEIGHBOURS)
             # Accounts of one size have one usual: the mean of what stands at each.
             sizes, first, count = np.unique(size[mine], return_index=True, return_counts=True)
             part = np.zeros(len(sizes), ROW)
@@ -195,12 +182,12 @@ def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str
     """Return what was usual for each account's peers by the last publication before its decided_at."""
     last = known.decided_at // PERIOD * PERIOD
     size, platform = log_positive(known.followers), known.bucket.platform[known.account]
-    found = {name: Usual(*np.full((2, len(known)), np.nan)) for name in names}
+    found = np.full((len(names), 2, len(known)), np.nan)
     for moment in _last(known.decided_at):
-        mine = last == moment
-        for name, (level, spread) in found.items():
-            level[mine], spread[mine] = published[moment].at(name, platform[mine], size[mine])
-    return found
+        mine = np.flatnonzero(last == moment)
+        for place, name in enumerate(names):
+            found[place][:, mine] = published[moment].at(name, platform[mine], size[mine])
+    return {name: Usual(*of) for name, of in zip(names, found, strict=True)}
 
 
 _PLATFORM, _SIZE = "of the platform", "of the size"

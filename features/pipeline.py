@@ -6,6 +6,8 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +30,9 @@ from features.errors import DataError, nearest
 from features.known import Known, cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from features.bucket import Bucket
     from features.events import FloatArray, IntArray
     from features.store import EventStore
 
@@ -119,8 +122,8 @@ class Asked:
         return cls(
             index=pairs.index,
             briefs=briefs,
-            campaign=_places(briefs.campaign_id, pairs["campaign_id"], "campaign"),
-            row=_places(store.account_index, pairs["account_id"], "account"),
+            campaign=_places(briefs.place_of, pairs["campaign_id"], "campaign"),
+            row=_places(store.row_of, pairs["account_id"], "account"),
             decided_at=microseconds(pairs["decided_at"]),
             fee=_fees(pairs["fee"]) if "fee" in pairs else np.full(len(pairs), np.nan),
         )
@@ -150,13 +153,12 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
     vocabularies = vocabulary.published(store, vocabulary.needed(asked.briefs, asked.decided_at))
     buckets = store.bucket_of[asked.row]
     numbers = np.unique(buckets)
-    # Null is "not measured", 0 is "measured, none": without its table a count is null too.
-    missing = [place for place, feature in enumerate(FEATURES.values()) if feature.tables[0] in store.missing]
+    missing = _without(store.missing)
 
     def work(number: int) -> Iterator[tuple[IntArray, FloatArray]]:
         bucket, mine = store.bucket(number), np.flatnonzero(buckets == number)
         owner = store.owner_of[asked.row[mine]]
-        for turn in _turns(cost(bucket, owner, asked.decided_at[mine])):
+        for turn in _turns(bucket, owner, asked.decided_at[mine]):
             rows = mine[turn]
             known = Known(
                 bucket,
@@ -201,7 +203,7 @@ def _require(pairs: pd.DataFrame, *names: str) -> None:
 
 def _fees(fees: pd.Series) -> FloatArray:
     try:
-        amounts = pd.to_numeric(fees).to_numpy(np.float64, na_value=np.nan)
+        amounts = (fees if fees.dtype == np.float64 else pd.to_numeric(fees)).to_numpy(np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise DataError(f"fee holds something that is no amount: {error}") from None
     wrong = amounts[(amounts < 0) | np.isinf(amounts)]
@@ -211,17 +213,29 @@ def _fees(fees: pd.Series) -> FloatArray:
     return amounts
 
 
-def _places(index: pd.Index, wanted: pd.Series, what: str) -> IntArray:
-    # As objects: an index of pandas' own texts is turned into them at every look-up.
-    places = index.get_indexer(wanted.to_numpy(object))
-    if (places < 0).any():
-        unknown = wanted[places < 0].unique()
-        hint = nearest(str(unknown[0]), index[:10_000])
+def _places(place_of: Mapping[str, int], wanted: pd.Series, what: str) -> IntArray:
+    # A dictionary: pandas' own look-up costs one request as much as a family of features.
+    places = list(map(place_of.get, wanted.tolist()))
+    if None in places:
+        unknown = wanted[[place is None for place in places]].unique()
+        hint = nearest(str(unknown[0]), islice(place_of, 10_000))
         raise DataError(f"{len(unknown)} unknown {what}s, the first is {unknown[0]!r}.{hint}")
-    return places.astype(np.int64)
+    return np.array(places, np.int64)
 
 
-def _turns(events: IntArray) -> list[IntArray]:
-    """Deal pairs, by the events that each brings, into turns of bounded numbers of events, at least one pair each."""
+@cache
+def _without(tables: tuple[str, ...]) -> list[int]:
+    """Return the places of the features that are null without these tables.
+
+    Null is "not measured", 0 is "measured, none": without its table a count is null too.
+    """
+    return [place for place, feature in enumerate(FEATURES.values()) if feature.tables[0] in tables]
+
+
+def _turns(bucket: Bucket, owner: IntArray, decided_at: IntArray) -> list[IntArray]:
+    """Deal pairs into turns of a bounded number of events, at least one pair each."""
+    if len(owner) == 1:
+        return [np.zeros(1, np.int64)]
+    events = cost(bucket, owner, decided_at)
     turn = (np.cumsum(events + 1) - 1) // EVENTS_AT_ONCE
     return np.split(np.arange(len(events)), np.flatnonzero(np.diff(turn)) + 1)

@@ -132,9 +132,9 @@ class EventStore:
         return Verticals.of(self.briefs)
 
     @cached_property
-    def account_index(self) -> pd.Index:
-        """The account ids, for looking up the place of an account."""
-        return pd.Index(self.accounts["account_id"], dtype=object)
+    def row_of(self) -> dict[str, int]:
+        """The place of each account by its id."""
+        return {account: row for row, account in enumerate(self.accounts["account_id"].tolist())}
 
     @cached_property
     def bucket_of(self) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,13 +113,12 @@ def card(
     DataError
         Where the account is unknown, or the data hold no moment.
     """
-    ids = store.account_index
-    if account not in ids:
-        raise DataError(f"There is no account {account!r} in the data.{nearest(account, ids[:10_000])}")
+    row = store.row_of.get(account)
+    if row is None:
+        raise DataError(f"There is no account {account!r} in the data.{nearest(account, islice(store.row_of, 10_000))}")
     moment = store.newest if as_of is None else as_of
     if moment is pd.NaT:
         raise DataError("The data hold no event at all; give --as-of TIME.")
-    row = int(ids.get_loc(account))
     at = int(microseconds(pd.Series([moment]))[0])
     standing = standing_at(store, at)
     with open_tables(source) as tables:

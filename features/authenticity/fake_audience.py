@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.events import FloatArray, divide, known_or_zero
+from features.authenticity import kernels
 from features.follower_classifier import FakeShare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from features.events import FloatArray
 
 SIGNS = (
     "unexplained_jump_180d",
@@ -58,12 +60,9 @@ class Outlook:
 
     def share(self, signs: Mapping[str, FloatArray]) -> FloatArray:
         """Return the (n,) expected share of fakes; null where no sign is known."""
-        log_odds, known = self.level, np.zeros(1, np.bool_)
-        for name, mean, deviation, weight in zip(SIGNS, self.mean, self.deviation, self.weight, strict=True):
-            far = np.clip((signs[name] - mean) / deviation, -FARTHEST, FARTHEST)
-            log_odds = log_odds + weight * known_or_zero(far)
-            known = known | ~np.isnan(far)
-        return np.where(known, 1 / (1 + np.exp(-log_odds)), np.nan)
+        table = np.array([signs[name] for name in SIGNS], np.float64)
+        log_odds = kernels.log_odds(table, self.mean, self.deviation, self.weight, self.level, FARTHEST)
+        return 1 / (1 + np.exp(-log_odds))
 
 
 @cache
@@ -97,20 +96,4 @@ def fake_audience(sample: FakeShare, expected: FloatArray, followers: float) -> 
     FakeShare of (n,) float64
         Null where both are null.
     """
-    counted = labelled(sample)
-    foretold = np.where(np.isnan(expected), 0.0, followers)
-    total = counted + foretold
-    share = divide(counted * known_or_zero(sample.share) + foretold * known_or_zero(expected), total)
-    scale = divide(_NORMAL_95**2, total)
-    middle, half = share + scale / 2, np.sqrt(scale * share * (1 - share) + scale**2 / 4)
-    return FakeShare(share, np.maximum((middle - half) / (1 + scale), 0), np.minimum((middle + half) / (1 + scale), 1))
-
-
-def labelled(sample: FakeShare) -> FloatArray:
-    """Return how many followers, labelled without error, would leave an interval as wide; 0 without a sample.
-
-    Wilson's ends e of a share s from n followers satisfy n * (s - e)**2 = z**2 * e * (1 - e). It is read from the end
-    towards one half: the other may be cut off at 0 or 1.
-    """
-    end = np.where(sample.share <= 0.5, sample.high, sample.low)
-    return known_or_zero(divide(_NORMAL_95**2 * end * (1 - end), (sample.share - end) ** 2))
+    return FakeShare(*kernels.combined(*sample, expected, followers, _NORMAL_95))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -159,9 +160,9 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
     DataError
         Where the account is unknown, or `as_of` is no moment.
     """
-    row = int(store.account_index.get_indexer([account_id])[0])
-    if row < 0:
-        raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, store.account_index[:10_000])}")
+    row = store.row_of.get(account_id)
+    if row is None:
+        raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, islice(store.row_of, 10_000))}")
     asked = microseconds(pd.Series([as_of], name="as_of"))
     published = asked // peers.PERIOD * peers.PERIOD
     peers.publish(store, np.concatenate([asked, published]))

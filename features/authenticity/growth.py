@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from features import kernels
+from features.authenticity import kernels
 from features.events import DAY, divide, log_positive
 from features.known import POST_DAYS
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import kernels, peers
+from features import peers
+from features.authenticity import kernels
 from features.authenticity.fake_audience import default_outlook, fake_audience
 from features.authenticity.growth import jumps
 from features.events import DAY, BoolArray, Features, FloatArray, IntArray, divide, log_positive
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 MASS_FOLLOWING = 1_500
 """Following more is called mass following (HypeAuditor)."""
 BENFORD = np.log10(1 + 1 / np.arange(1, 10))
-"""Share of each first digit of numbers that grew by themselves (Benford 1938)."""
+"""Share of each first digit of numbers that grew by themselves (Benford 1938). How far a sample departs from it is told
+by the mean absolute deviation of the nine shares (Nigrini, "Benford's Law", 2012)."""
 FEWEST_DIGITS = 30
 NOTICED = 100
 """A post with so many likes usually has a comment: published rates are about three comments per hundred likes."""
@@ -79,7 +81,9 @@ def features(known: KnownAccount) -> Features:
         "follower_sample_log_size": np.log1p(sample.count()),
         "mass_following_share": sample.mean(of["mass following"]),
         "silent_follower_share": sample.mean(of["no post"]),
-        "following_benford_excess": _benford(sample.histogram(of["digit"], 9)),
+        "following_benford_excess": kernels.benford_excess(
+            sample.row, sample.start, sample.stop, of["digit"], BENFORD, FEWEST_DIGITS
+        ),
         "following_per_follower": divide(stats.as_of(following), known.followers),
         "following_churn_180d": stats.window(days=180).sum(of["churn"]),
         "follower_growth_30d": divide(known.followers, stats.as_of(followers, month_ago)) - 1,
@@ -131,15 +135,3 @@ def _first_digit(counts: FloatArray) -> IntArray:
     usable = np.where(known, counts, 1.0)
     first = usable // 10.0 ** np.floor(np.log10(usable))
     return np.where(known, first, 0).astype(np.int64)
-
-
-def _benford(counts: FloatArray) -> FloatArray:
-    """Return by how much first digits, (n, 9), depart from Benford's law, beyond what chance alone brings.
-
-    The mean absolute deviation of the nine shares (Nigrini, "Benford's Law", 2012), less what it averages in a sample
-    of that size where the law holds.
-    """
-    size = counts.sum(axis=1)
-    size = np.where(size >= FEWEST_DIGITS, size, np.nan)
-    chance = np.sqrt(2 / np.pi * BENFORD * (1 - BENFORD)).mean() / np.sqrt(size)
-    return np.abs(counts / size[:, None] - BENFORD).mean(axis=1) - chance

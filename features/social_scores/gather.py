@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features import kernels
+from features import stretch_kernels
 from features.events import DAY, BoolArray, History, IntArray, known_or_zero
+from features.kernels import compiled
 from features.known import KnownAccount
 from features.social_scores.klout import HALF_LIFE_DAYS, KIND_WEIGHTS
 from features.social_scores.kred import EARNING, FOLLOWED, POINTS, POINTS_BY_THE_FOLLOWED
@@ -72,7 +73,7 @@ def gather(bucket: Bucket, moment: int, actors: pd.Index) -> Gathered:
         "points": reactions.sum(of["points"]),
         "given": POINTS * given,
     }
-    position, pair, _ = kernels.expand(season.row, season.start, season.stop)
+    position, pair, _ = stretch_kernels.expand(season.row, season.start, season.stop)
     posted = _posts_by_topic(posts, position, pair)
     columns = {
         **{f"account_{name}": values for name, values in figures.items()},
@@ -133,7 +134,7 @@ def _endorsements(known: KnownAccount, is_endorsement: BoolArray, posted: Gather
     """
     window = known.history("interactions").window(days=ENDORSEMENT_DAYS).where(is_endorsement)
     moment = window.at
-    event, account, bounds = kernels.expand(window.row, window.start, window.stop)
+    event, account, bounds = stretch_kernels.expand(window.row, window.start, window.stop)
     posts, by_post = known.bucket.events["posts"], known.posts
     # The code of an unknown post is that of no post.
     post = _find(posts.codes("post"), by_post.row, by_post.start, by_post.stop, window.codes("post")[event], bounds)
@@ -151,7 +152,7 @@ def _endorsements(known: KnownAccount, is_endorsement: BoolArray, posted: Gather
     }
 
 
-@kernels.compiled
+@compiled
 def _find(  # noqa: PLR0917 - a compiled function takes no keywords
     codes: IntArray, row: IntArray, start: IntArray, stop: IntArray, wanted: IntArray, bounds: IntArray
 ) -> IntArray:

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from features import EventStore, build
 from features.authenticity import Evidence, evidence
-from features.authenticity.fake_audience import default_outlook, fake_audience, labelled
+from features.authenticity.fake_audience import default_outlook, fake_audience
+from features.authenticity.kernels import labelled
 from features.errors import DataError
 from features.follower_classifier import FakeShare
 from features.peers import NEIGHBOURS, NORMAL_OF_MAD, curves
@@ -190,7 +191,7 @@ def test_a_sample_counts_as_many_labelled_followers_as_leave_its_interval() -> N
         middle, half = share + z**2 / n / 2, z * np.sqrt(share * (1 - share) / n + z**2 / n**2 / 4)
         low, high = ((middle + side * half) / (1 + z**2 / n) for side in (-1, 1))
         sample = FakeShare(*(np.array([value]) for value in (share, low, high)))
-        assert labelled(sample)[0] == pytest.approx(n)
+        assert labelled(share, low, high, z) == pytest.approx(n)
         # Nothing else known, it comes back as it is.
         np.testing.assert_allclose(
             np.ravel(fake_audience(sample, np.array([np.nan]), 3.0)), [share, low, high], atol=1e-9

@@ -80,7 +80,7 @@ def test_scores_are_those_that_features_read_where_they_are_published(data: Path
     card = told(data, "--as-of", published.isoformat())
     with open_tables(str(data)) as tables:
         store = EventStore.prepare(tables)
-    row = store.account_index.get_loc(ACCOUNT)
+    row = store.row_of[ACCOUNT]
     expected = dict(zip(SCORES, scores_at(store, PERIOD * 661)[row], strict=True))
     said = {f"{kind}_{name}": value for kind in ("klout", "kred", "peerindex") for name, value in card[kind].items()}
     said["peerindex"] = said["peerindex_score"]
