@@ -31,7 +31,7 @@ def features(known: Known) -> Features:
         "largest_account_follower_share": divide(siblings.maximum(followers), total),
         "influencer_posts_90d": siblings.sum(posts.count()),
         "influencer_engagements_log_90d": np.log1p(reached),
-        "account_engagement_share_90d": divide(known.posts.recent(90).sum(bucket.engagements), reached),
+        "account_engagement_share_90d": divide(known.season.sum(bucket.engagements), reached),
         "influencer_rate_log_best_90d": siblings.maximum(log_rate),
         "influencer_rate_log_spread_90d": siblings.deviation(log_rate),
     }

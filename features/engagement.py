@@ -38,7 +38,7 @@ def _rhythm(known: Known) -> Features:
     posts = known.posts
     gap, gap_deviation = posts.gaps()
     return {
-        "posts_90d": posts.recent(90).count(),
+        "posts_90d": known.season.count(),
         "days_since_last_post": posts.days_since_last(),
         "posting_irregularity_180d": divide(gap_deviation, gap),
         "topic_concentration_180d": posts.concentration("topics"),
@@ -48,7 +48,7 @@ def _rhythm(known: Known) -> Features:
 
 def _level(known: Known) -> Features:
     of, rate, posts, rated = known.measured(measures), known.bucket.engagement_rate, known.posts, known.rated_posts
-    season, newest, rated_season = posts.recent(90), posts.newest(NEWEST_POSTS), rated.recent(90)
+    season, newest, rated_season = known.season, posts.newest(NEWEST_POSTS), known.rated_season
     level = of["log engagements"]
     low, middle, high, best = posts.quantiles(level, (0.25, 0.5, 0.75, 1.0))
     return {
@@ -70,7 +70,7 @@ def _level(known: Known) -> Features:
 
 
 def _depth(known: Known) -> Features:
-    season, rated, bucket = known.posts.recent(90), known.rated_posts.recent(90), known.bucket
+    season, rated, bucket = known.season, known.rated_season, known.bucket
     likes, views = season.numbers("likes"), season.numbers("views")
     return {
         **{
@@ -89,7 +89,7 @@ def _sponsored(known: Known) -> Features:
     organic = posts.mean(engagements, known.measured(measures)["organic"])
     return {
         "sponsored_share_30d": posts.recent(30).share(sponsored),
-        "sponsored_share_90d": posts.recent(90).share(sponsored),
+        "sponsored_share_90d": known.season.share(sponsored),
         "days_since_last_sponsored": posts.days_since_last(sponsored),
         "sponsors_180d": posts.distinct(posts.codes("sponsor"), sponsored).distinct,
         "sponsored_to_organic_180d": divide(posts.mean(engagements, sponsored), organic),

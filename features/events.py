@@ -32,6 +32,7 @@ NEVER = np.iinfo(np.int64).max
 """A moment after every other."""
 
 _EVERYTHING = np.empty(0, np.bool_)
+_HALF = np.array([0.5])
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
@@ -46,7 +47,7 @@ def known_or_zero(values: FloatArray) -> FloatArray:
 
 def log_positive(values: FloatArray) -> FloatArray:
     """Natural logarithm; null where the value is 0, negative or null."""
-    return np.log(values, out=np.full(values.shape, np.nan), where=values > 0)
+    return kernels.log_positive(values)
 
 
 def sum_measured(*parts: FloatArray) -> FloatArray:
@@ -335,7 +336,7 @@ class Window:
 
     def median(self, values: FloatArray, keep: BoolArray | None = None) -> FloatArray:
         """Give the median of the measured values; the mean of the two middle ones where their number is even."""
-        return self.quantile(values, 0.5, keep)
+        return kernels.quantiles(self.row, self.start, self.stop, values, _flags(keep), _HALF)[0]
 
     def quantile(self, values: FloatArray, share: float, keep: BoolArray | None = None) -> FloatArray:
         """Give a quantile of the measured values, interpolated linearly (Hyndman and Fan 1996, type 7)."""

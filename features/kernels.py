@@ -29,10 +29,13 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 def _elementwise(function: Callable[..., Any]) -> Any:
     """Compile a function of two numbers as numpy's own are: for arrays of any shapes that go together."""
+    signature = ["float64(float64, float64)"]
     try:
-        return numba.vectorize(["float64(float64, float64)"], cache=True)(function)
+        made = numba.vectorize(signature, cache=True)(function)
     except RuntimeError:
-        return numba.vectorize(["float64(float64, float64)"])(function)
+        made = numba.vectorize(signature)(function)
+    # numpy's object without numba's around it, which asks each time whether another type is to be compiled.
+    return made.ufunc
 
 
 @_elementwise
@@ -40,6 +43,16 @@ def divide(top, bottom):
     """Divide element by element; null where the lower one is 0, or either is null."""
     # Not "null else the quotient": the processor would divide by 0 first, and numpy warn of it.
     return top / (bottom if bottom != 0 else np.nan)
+
+
+@compiled
+def log_positive(values):
+    """Return the natural logarithm of each value; null where it is 0, negative or null."""
+    result = np.full(len(values), np.nan)
+    for i in range(len(values)):
+        if values[i] > 0:
+            result[i] = np.log(values[i])
+    return result
 
 
 @compiled

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.vocabulary import Vocabulary
 
 POST_DAYS = 180
+SEASON_DAYS = 90
 INTERACTION_DAYS = 90
 FOLLOWER_SAMPLE_DAYS = 365
 
@@ -82,6 +83,16 @@ class KnownAccount:
     def rated_posts(self) -> Window:
         """The same posts, and none where no number of followers is known: for rates."""
         return self.posts.of_pairs(self.has_stats)
+
+    @cached_property
+    def season(self) -> Window:
+        """The known posts of the last 90 days."""
+        return self.posts.recent(SEASON_DAYS)
+
+    @cached_property
+    def rated_season(self) -> Window:
+        """The same posts, and none where no number of followers is known: for rates."""
+        return self.season.of_pairs(self.has_stats)
 
     def posts_of(self, account: IntArray, decided_at: IntArray) -> Window:
         """Return the known posts of any accounts of the bucket."""

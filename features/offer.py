@@ -23,7 +23,7 @@ def features(known: Known) -> Features:
     briefs, campaign = known.briefs, known.campaign
     lead = (briefs.starts_at[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
-    season = known.posts.recent(90)
+    season = known.season
     views = known.bucket.events["posts"].numbers("views")
     usual_fee = known.outcomes.mean(known.measured(measures)["log fee"])
     created = known.bucket.created_at[known.account]

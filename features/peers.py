@@ -133,10 +133,10 @@ def signals(known: KnownAccount) -> dict[str, FloatArray]:
     depth : (n,) float64
         Log of comments per like over the posts of 90 days on which both are measured, half a comment and a like added.
     """
-    posts, season, counted = known.bucket.events["posts"], known.posts.recent(90), known.measured(measures)["counted"]
+    posts, season, counted = known.bucket.events["posts"], known.season, known.measured(measures)["counted"]
     likes, comments = (season.sum(posts.numbers(name), counted) for name in ("likes", "comments"))
     return {
-        "rate": log_positive(known.rated_posts.recent(90).median(known.bucket.engagement_rate)),
+        "rate": log_positive(known.rated_season.median(known.bucket.engagement_rate)),
         "depth": log_positive((comments + 0.5) / (likes + 1)),
     }
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features.briefs import Briefs
+from features.briefs import TEXT, Briefs
 from features.errors import DataError
 from features.follower_classifier import default_classifier
 from features.manifest import Manifest
@@ -149,7 +149,7 @@ class EventStore:
     @cached_property
     def platform(self) -> pd.api.extensions.ExtensionArray:
         """The (accounts,) platform of each account."""
-        return self.accounts["platform"].array
+        return pd.array(self.accounts["platform"], dtype=TEXT)
 
     @classmethod
     def prepare(

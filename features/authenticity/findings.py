@@ -200,12 +200,12 @@ def _counted(known: KnownAccount) -> dict[str, float]:
     of, comments = known.measured(measures), known.interactions
     of_table = {
         "followers": known.follower_sample.count(),
-        "posts": known.posts.recent(90).count(),
+        "posts": known.season.count(),
         "interactions": comments.count(),
         "account_stats": known.stats.window(days=180).count(),
     }
     of_sign = {name: of_table[FEATURES[name].tables[0]] for name in _SIGNS} | {
-        "uncommented_post_share_90d": known.posts.recent(90).count(of["noticed"]),
+        "uncommented_post_share_90d": known.season.count(of["noticed"]),
         "generic_comment_share_90d": comments.measured(comments.numbers("generic")),
         "prompt_comment_share_90d": comments.count(of["comment"]),
         "unfollowed_actor_share_90d": comments.measured(of["unfollowed"]),

@@ -61,7 +61,6 @@ def features(known: KnownAccount) -> Features:
     of, stats, reactions, sample = known.measured(measures), known.stats, known.interactions, known.follower_sample
     followers, following = stats.events.numbers("followers"), stats.events.numbers("following")
     month_ago = known.decided_at - 30 * DAY
-    season = known.posts.recent(90)
     is_reaction, growth = of["reaction"], jumps(known)
     signs = {
         "follower_jump_180d": growth.largest,
@@ -87,7 +86,7 @@ def features(known: KnownAccount) -> Features:
         "following_per_follower": divide(stats.as_of(following), known.followers),
         "following_churn_180d": stats.window(days=180).sum(of["churn"]),
         "follower_growth_30d": divide(known.followers, stats.as_of(followers, month_ago)) - 1,
-        "uncommented_post_share_90d": season.share(of["silent"], of["noticed"]),
+        "uncommented_post_share_90d": known.season.share(of["silent"], of["noticed"]),
         "likes_spread_180d": known.rated_posts.deviation(of["log likes"]),
         "pod_reaction_share_90d": reactions.share(of["in circle"], is_reaction),
         "reciprocal_reaction_share_90d": reactions.share(reactions.flags("reciprocal")),

@@ -80,15 +80,23 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
 
     They are computed when they are first asked for, all that are missing in one pass over the store, and kept in it.
     """
-    folder = store.publications / "scores" / str(VERSION)
-    missing = []
+    wanted = []
     for moment in np.unique(moments).tolist():
-        path = folder / f"{moment}.npz"
-        if moment not in store.published_scores and not path.exists():
-            missing.append(moment)
-            continue
-        yield moment, _resident(store, moment, path)
-    # Nothing is missing at nearly every request; a folder for what is worked out would cost more than the request.
+        # Another thread may let go of it meanwhile.
+        resident = store.published_scores.get(moment)
+        if resident is None:
+            wanted.append(moment)
+        else:
+            yield moment, resident
+    if not wanted:
+        return
+    folder = store.publications / "scores" / str(VERSION)
+    missing = [moment for moment in wanted if not (folder / f"{moment}.npz").exists()]
+    for moment in set(wanted) - set(missing):
+        with np.load(folder / f"{moment}.npz") as saved:
+            publication = Publication(**saved)
+        _remember(store, moment, publication)
+        yield moment, publication
     for moment, standing in standings(store, missing) if missing else ():
         publication = _kept(standing)
         # A store that cannot be written to computes them again in the next process.
@@ -127,13 +135,6 @@ def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Stan
             whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             del parts
             yield moment, standing_of(store, whole)
-
-
-def _resident(store: EventStore, moment: int, path: Path) -> Publication:
-    if moment not in store.published_scores:
-        with np.load(path) as saved:
-            _remember(store, moment, Publication(**saved))
-    return store.published_scores[moment]
 
 
 def _remember(store: EventStore, moment: int, publication: Publication) -> None:
