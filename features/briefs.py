@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.codes import SLICE_SEPARATOR, codes, words_of
+from features.codes import SLICE_SEPARATOR, codes
 from features.errors import DataError, nearest
 from features.events import DAY
 from features.tables import CONTRACT, DIMENSIONS, GOALS
+from features.words import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,12 +90,12 @@ class Briefs:
             sorted({str(word) for word in words if word is not None}) if _is_list(words) else []
             for words in _column(campaigns, "topics")
         ]
-        texts = [words_of(text) if isinstance(text, str) else () for text in _column(campaigns, "brief")]
+        texts = [text if isinstance(text, str) else None for text in _column(campaigns, "brief")]
         targets = _targets(campaigns, audience, ids)
         slices = (targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]).tolist()
         brands, verticals = ([str(word) for word in campaigns[name]] for name in ("brand_id", "vertical"))
         # All that is new is asked for in one query; below nothing is.
-        codes(chain(verticals, brands, targets["dimension"], slices, *topics, *texts, *map(words_of, brands)))
+        codes(chain(verticals, brands, targets["dimension"], slices, *topics))
         word_offsets, word_code, word_count = _counted(texts)
         return cls(
             campaign_id=ids,
@@ -163,9 +164,8 @@ class Briefs:
 
 def _names(brands: list[str]) -> IntArray:
     """Return the code of the word by which a text names each brand; 0 where the id does not hold exactly one word."""
-    words = [words_of(brand) for brand in brands]
-    first = codes(found[0] if found else "" for found in words)
-    return np.where([len(found) == 1 for found in words], first, 0).astype(np.int64)
+    offsets, code = words_in(brands)
+    return np.where(np.diff(offsets) == 1, np.append(code, 0)[offsets[:-1]], 0)
 
 
 def microseconds(moments: pd.Series) -> IntArray:
@@ -222,9 +222,9 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple, np.ndarray))
 
 
-def _counted(texts: list[tuple[str, ...]]) -> tuple[IntArray, IntArray, FloatArray]:
+def _counted(texts: list[str | None]) -> tuple[IntArray, IntArray, FloatArray]:
     """Return where each text's words begin, the codes of its different words in their order, and their counts."""
-    text = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
-    code = codes(chain(*texts))
+    offsets, code = words_in(texts)
+    text = np.repeat(np.arange(len(texts)), np.diff(offsets))
     both, count = np.unique(np.stack([text, code]), axis=1, return_counts=True)
     return np.searchsorted(both[0], np.arange(len(texts) + 1)), both[1], count.astype(np.float64)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -26,8 +25,8 @@ def codes(words: Iterable[str]) -> npt.NDArray[np.int64]:
     found = {word: _CODES.get(word) for word in words}
     new = [word for word, known in found.items() if known is None]
     if new:
-        hashes = _DUCKDB.cursor().execute("SELECT list_transform(?::VARCHAR[], lambda word: hash(word))", [new])
-        made = np.array(hashes.fetchone()[0], np.uint64).view(np.int64)
+        hashes = ask("SELECT list_transform(?::VARCHAR[], lambda word: hash(word))", new)
+        made = np.array(hashes, np.uint64).view(np.int64)
         found.update(zip(new, made.tolist(), strict=True))
         if len(_CODES) > _REMEMBERED:
             _CODES.clear()
@@ -40,24 +39,10 @@ def code(word: str) -> int:
     return int(codes([word])[0])
 
 
-@lru_cache(maxsize=4_096)
-def words_of(text: str) -> tuple[str, ...]:
-    """Return the words of a text in order, with repeats, as the store reads those of captions.
-
-    A word is two or more letters, digits or underscores of any script, in lower case. DuckDB lowers and judges letter
-    by letter, so each is asked for once: to compile its pattern for all scripts takes milliseconds.
-    """
-    new = sorted(set(text) - _LETTERS.keys())
-    if new:
-        plain = _DUCKDB.cursor().execute(_PLAIN, [new]).fetchone()[0]
-        _LETTERS.update(zip(new, plain, strict=True))
-    return tuple(word for word in "".join(map(_LETTERS.__getitem__, text)).split(" ") if len(word) > 1)
+def ask(query: str, values: list[str]) -> Any:
+    """Return what DuckDB makes of texts: the answer of a query with one parameter and one value."""
+    return _DUCKDB.cursor().execute(query, [values]).fetchone()[0]
 
 
-_PLAIN = r"""
-SELECT list_transform(?::VARCHAR[], lambda letter:
-    CASE WHEN regexp_matches(lower(letter), '^[\p{L}\p{N}_]$') THEN lower(letter) ELSE ' ' END)
-"""
 _CODES: dict[str, int | None] = {}
-_LETTERS: dict[str, str] = {}
 _DUCKDB = duckdb.connect(":memory:", config={"threads": 1})

@@ -11,7 +11,7 @@ import duckdb
 if TYPE_CHECKING:
     from pathlib import Path
 
-LAYOUT = 5
+LAYOUT = 6
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 
 

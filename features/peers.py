@@ -7,7 +7,6 @@ publication before its decided_at.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,12 +162,7 @@ def publications(
     if not missing:
         return
 
-    def work(number: int) -> list[pd.DataFrame]:
-        bucket = store.bucket(number)
-        return [_inputs(bucket, moment, measure) for moment in missing]
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(work, range(store.buckets)))
+    parts = store.each_bucket(lambda bucket: [_inputs(bucket, moment, measure) for moment in missing])
     for moment, inputs in zip(missing, zip(*parts, strict=True), strict=True):
         whole = {name: column.to_numpy() for name, column in pd.concat(inputs).items()}
         published = curves(whole.pop(_PLATFORM), whole.pop(_SIZE), whole)

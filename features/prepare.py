@@ -15,6 +15,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,15 @@ import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from features import lookback, queries
+from features.codes import codes
 from features.errors import DataError
 from features.events import NEVER
 from features.lookback import Addition
 from features.manifest import Manifest
-from features.ordering import distinct, in_order
+from features.ordering import dealt, distinct, in_order
 from features.segments import extended, store
 from features.tables import CONTRACT
+from features.words import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,11 +45,13 @@ if TYPE_CHECKING:
 
 MEMORY = 2 << 30
 """Bytes that preparing may take unless asked otherwise."""
-ROWS_PER_BUCKET = 2_000_000
+ROWS_PER_BUCKET = 1_000_000
 """As many as go well with `MEMORY`."""
 HELD = 500_000
 """A table of that many rows is dealt to its buckets in memory, a larger one through files."""
-BATCH = 250_000
+BATCH = 100_000
+WORDS = 100
+"""So many words of a caption are kept."""
 THREADS = min(2, os.cpu_count() or 1)
 """As many buckets are brought into order at a time, which is what memory allows for."""
 _LZ4 = ipc.IpcWriteOptions(compression="lz4")
@@ -185,13 +190,12 @@ def _with_events(
 ) -> Manifest:
     """Write further events of one kind; return the manifest with them."""
     database, folder = addition.database, addition.folder
-    null = database.execute("SELECT hash(NULL::VARCHAR)").fetchall()[0][0]
     reader = database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
-    nothing = reader.schema.remove(0).empty_table()
+    read = _read_posts if name == "posts" else pa.Table.combine_chunks
+    tables = (read(pa.Table.from_batches([batch])) for batch in reader)
+    nothing = read(reader.schema.empty_table()).remove_column(0)
     segments = list(added.segments[name])
-    parts = arrived.noting(_dealt(reader, spool, rows=rows))
-    if name == "posts":
-        parts = _with_distinct_topics(parts, null=null)
+    parts = arrived.noting(_dealt(tables, spool, rows=rows))
     if name == "outcomes":
         nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
         parts = iter(lookback.expected(parts, folder, segments))
@@ -220,21 +224,30 @@ def _with_events(
     return replace(added, empty=empty, newest=newest, segments={**added.segments, name: segments})
 
 
-def _with_distinct_topics(parts: Iterable[tuple[int, pa.Table]], *, null: int) -> Iterator[tuple[int, pa.Table]]:
-    for number, part in parts:
-        topics = distinct(part["topics"].combine_chunks(), null=null)
-        yield number, part.set_column(part.column_names.index("topics"), "topics", topics)
+def _read_posts(posts: pa.Table) -> pa.Table:
+    """Put codes in place of each post's topics, each once, and the codes of its words in place of its caption."""
+    listed = posts["topics"].combine_chunks()
+    # Topics are few: each is looked up once.
+    topic = listed.flatten().dictionary_encode()
+    code = np.append(codes(topic.dictionary.to_pylist()), 0)[topic.indices.fill_null(-1).to_numpy()]
+    known = topic.is_valid().to_numpy(zero_copy_only=False)
+    topics = distinct(listed.value_lengths().to_numpy(), code.view(np.uint64), known)
+    offsets, word = words_in(posts["caption"].combine_chunks(), most=WORDS)
+    words = pa.ListArray.from_arrays(offsets.astype(np.int32), word.view(np.uint64))
+    posts = posts.set_column(posts.column_names.index("topics"), "topics", topics)
+    return posts.drop_columns("caption").append_column("words", words)
 
 
-def _dealt(reader: pa.RecordBatchReader, spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
+def _dealt(tables: Iterable[pa.Table], spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
     """Deal rows, whose first column is the bucket, to their buckets; many of them through files."""
     if rows <= HELD:
-        yield from _runs(reader.read_all())
+        few = list(tables)
+        yield from _runs(pa.concat_tables(few)) if few else ()
         return
     with ExitStack() as files:
         writers: dict[int, Any] = {}
-        for batch in reader:
-            for number, part in _runs(pa.Table.from_batches([batch])):
+        for table in tables:
+            for number, part in _runs(table):
                 if number not in writers:
                     writer = ipc.new_stream(spool / str(number), part.schema, options=_LZ4)
                     writers[number] = files.enter_context(writer)
@@ -247,13 +260,12 @@ def _dealt(reader: pa.RecordBatchReader, spool: Path, *, rows: int) -> Iterator[
 
 
 def _runs(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    number = rows[0].to_numpy()
-    rows = rows.remove_column(0)
-    order = np.argsort(number, kind="stable")
-    number, rows = number[order], rows.take(pa.array(order))
-    for one in np.unique(number):
-        start, stop = (np.searchsorted(number, one, side=side) for side in ("left", "right"))
-        yield int(one), rows.slice(start, stop - start)
+    """Deal rows to their buckets, and within them to their owners: what comes to lie together is close by then."""
+    order, bounds = dealt(rows["bucket"].to_numpy(), rows["owner"].to_numpy())
+    rows = rows.remove_column(0).take(pa.array(order))
+    for number, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        if start < stop:
+            yield number, rows.slice(start, stop - start)
 
 
 def _whole(addition: Addition, name: str) -> str:

@@ -12,11 +12,6 @@ from features.tables import GOALS, INTERACTIONS
 
 POST_LAG = 3 * DAY
 """A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
-WORD = r"[\p{L}\p{N}_]{2,}"
-"""What counts as a word of a caption, in lower case (RE2)."""
-WORDS = 100
-"""So many words of a caption are kept."""
-
 SOURCES = {
     "stats": ("account_stats",),
     "posts": ("posts",),
@@ -51,7 +46,10 @@ SELECT receiving.bucket, receiving.arrival AS owner, epoch_us(interactions.at) A
        giving.bucket AS giving_bucket, giving.arrival AS giving_owner, hash(interactions.account_id) AS receiver,
        (list_position({list(INTERACTIONS)}, kind) - 1)::BIGINT AS kind, actor_followers::DOUBLE AS actor_followers,
        hash(post_id) AS post, post_id IS NOT NULL AS post_known,
-       CASE WHEN text IS NOT NULL THEN hash(lower(trim(text, ' \t\n\r'))) END AS text,
+       -- Hardly a text has white space around it, and trimming is dear.
+       CASE WHEN text IS NOT NULL THEN
+            hash(lower(CASE WHEN text[1] <= ' ' OR text[-1] <= ' ' THEN trim(text, ' \t\n\r') ELSE text END))
+       END AS text,
        CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply')
             THEN NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') END AS short
 FROM interactions LEFT JOIN listed_accounts receiving ON receiving.account_id = interactions.account_id
@@ -84,11 +82,8 @@ EVENTS = {
                views::DOUBLE AS views, likes::DOUBLE AS likes, comments::DOUBLE AS comments, shares::DOUBLE AS shares,
                saves::DOUBLE AS saves, clicks::DOUBLE AS clicks,
                topics IS NOT NULL AS topics_known,
-               list_transform(coalesce(topics, []), lambda topic: hash(topic)) AS topics,
-               caption IS NOT NULL AS caption_known,
-               CASE WHEN caption IS NULL THEN [] ELSE
-                   list_transform(regexp_extract_all(lower(caption), '{WORD}')[:{WORDS}], lambda word: hash(word))
-               END AS words
+               coalesce(topics, []) AS topics,
+               caption IS NOT NULL AS caption_known, caption
         FROM posts JOIN listed_accounts USING (account_id)
     """,
     # A comment is generic when its text was read before, anywhere, or has fewer than three words (case and outer white

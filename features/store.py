@@ -6,14 +6,16 @@ A bucket is self-contained: all accounts of an influencer and all that happened 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,7 @@ from features.segments import read
 from features.verticals import Verticals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from features.bucket import Bucket
     from features.events import IntArray
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from features.social_scores.publish import Publication
     from features.sources import Tables
     from features.vocabulary import Vocabulary
+
+_Made = TypeVar("_Made")
 
 
 class EventStore:
@@ -172,7 +176,7 @@ class EventStore:
             the store lies in a temporary folder that goes with the object.
         buckets : int, optional
             Into how many buckets influencers are dealt; by default as many as `memory` asks for: with 2 GiB, a
-            bucket has about two million rows.
+            bucket has about one million rows.
         memory : int, optional
             Bytes that preparing may take, about.
         progress : callable, optional
@@ -279,6 +283,21 @@ class EventStore:
                 while len(self._resident) > self.resident:
                     self._resident.pop(next(iter(self._resident)))
             return bucket
+
+    def each_bucket(self, work: Callable[[Bucket], _Made]) -> Iterator[_Made]:
+        """Yield what `work` makes of each bucket, in their order; as many threads work as there are processors.
+
+        Buckets that will not stay in memory anyway are let go of at once.
+        """
+
+        def turn(number: int) -> _Made:
+            made = work(self.bucket(number))
+            if self.buckets > self.resident:
+                self.release(number)
+            return made
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(turn, range(self.buckets))
 
     def release(self, number: int) -> None:
         """Let go of a bucket that is not needed soon: of one after the other, the last few would only fill memory."""

@@ -93,10 +93,8 @@ def published(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:
 def _publish(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:
     captions = dict.fromkeys(moments, 0)
     counts = dict.fromkeys(moments, pd.Series(dtype=np.int64))
-    for number in range(store.buckets):
-        bucket = store.bucket(number)
-        for moment in moments:
-            size, words = _counted(bucket, moment)
+    for counted in store.each_bucket(lambda bucket: [_counted(bucket, moment) for moment in moments]):
+        for moment, (size, words) in zip(moments, counted, strict=True):
             captions[moment] += size
             counts[moment] = pd.concat([counts[moment], words]).groupby(level=0).sum()
     return {moment: _largest(captions[moment], counts[moment]) for moment in moments}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from features.social_scores.standing import SCORES, Standing, standing_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from features.bucket import Bucket
     from features.events import FloatArray, IntArray
     from features.store import EventStore
 
@@ -120,15 +122,19 @@ def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Stan
     What the buckets bring waits on disk: memory holds one bucket, and then one moment.
     """
     codes = pd.Index(store.accounts["actor"].to_numpy().view(np.int64))
+    codes.get_indexer(codes[:1])  # Looked up once before threads share it: pandas makes its table at the first look-up.
     with tempfile.TemporaryDirectory(prefix="impel-scores-") as folder:
-        for number in range(store.buckets):
-            bucket = store.bucket(number)
+
+        def brought(bucket: Bucket) -> str:
+            name = uuid4().hex
             for moment in moments:
-                np.savez(Path(folder) / f"{moment}-{number}.npz", **gather(bucket, moment, codes))
+                np.savez(Path(folder) / f"{moment}-{name}.npz", **gather(bucket, moment, codes))
+            return name
+
+        names = list(store.each_bucket(brought))
         for moment in moments:
-            paths = [Path(folder) / f"{moment}-{number}.npz" for number in range(store.buckets)]
             parts = []
-            for path in paths:
+            for path in (Path(folder) / f"{moment}-{name}.npz" for name in names):
                 with np.load(path) as part:
                     parts.append(dict(part))
                 path.unlink()

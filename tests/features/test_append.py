@@ -97,7 +97,6 @@ def test_a_store_that_grew_is_the_store_of_all_rows(seed: int, monkeypatch: pyte
     # Large tables go through files and in pieces; here small ones do.
     monkeypatch.setattr("features.prepare.HELD", 0)
     monkeypatch.setattr("features.prepare.BATCH", 50)
-    monkeypatch.setattr("features.ordering.CLOSE", 16)
     assert_same_store(store, prepared(frames, buckets=buckets))
 
 

@@ -14,8 +14,9 @@ from scipy.spatial.distance import jensenshannon
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from features import EventStore, build
-from features.codes import code, codes, words_of
+from features.codes import code, codes
 from features.vocabulary import PERIOD, Vocabulary, published
+from features.words import words_in
 from tests.features.compare import Frames, prepared
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 NOW = pd.Timestamp("1970-01-01") + pd.Timedelta(PERIOD * 220, unit="us")
 """A moment at which words are published, in April 2024."""
-WORD = r"[\p{L}\p{N}_]{2,}"
 CAPTIONS = [
     "Jelly for tea, jelly for two",
     "A quiet day with tea",
@@ -87,9 +87,15 @@ def features_of(frames: Frames, decided_at: pd.Timestamp = NOW) -> pd.DataFrame:
     return build(prepared(frames), pairs_of(frames, decided_at))
 
 
+def words_by_pattern(text: str) -> list[str]:
+    return duckdb.execute(r"SELECT regexp_extract_all(lower(?), '[\p{L}\p{N}_]{2,}')", [text]).fetchone()[0]
+
+
 def similarities(captions: list[str], briefs: list[str], *, of: list[str]) -> np.ndarray:
     """Return scikit-learn's cosines of captions and briefs, with the weights of the words of other captions."""
-    tokens = CountVectorizer(tokenizer=words_of, token_pattern=None, lowercase=False).fit([*captions, *briefs, *of])
+    tokens = CountVectorizer(tokenizer=words_by_pattern, token_pattern=None, lowercase=False).fit(
+        [*captions, *briefs, *of]
+    )
     weigh = TfidfTransformer().fit(tokens.transform(of) if of else np.zeros((0, len(tokens.vocabulary_))))
     return (weigh.transform(tokens.transform(captions)) @ weigh.transform(tokens.transform(briefs)).T).toarray()
 
@@ -179,9 +185,11 @@ def test_the_most_frequent_words_are_published(crowd: Frames, monkeypatch: pytes
     recent = crowd["posts"][crowd["posts"]["published_at"] > ago(180)]
     counted = pd.Series([word for caption in recent["caption"] for word in set(caption.split())]).value_counts()
     assert whole.captions == len(recent)
-    assert dict(zip(whole.code.tolist(), whole.count.tolist(), strict=True)) == {
-        code(word): number for word, number in counted.items() if len(word) > 1
-    }
+    counted = counted[counted.index.str.len() > 1]
+    _, words = words_in(counted.index.tolist())
+    assert dict(zip(whole.code.tolist(), whole.count.tolist(), strict=True)) == dict(
+        zip(words.tolist(), counted, strict=True)
+    )
     monkeypatch.setattr("features.vocabulary.LARGEST", 5)
     few = published(prepared(crowd), MOMENTS)[MOMENTS[-1]]
     best = sorted(zip(-whole.count, whole.code, strict=True))[:5]
@@ -213,8 +221,12 @@ inhabited = st.text(
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(texts | inhabited)
 def test_words_are_those_that_the_store_reads_in_a_caption(text: str) -> None:
-    (expected,) = duckdb.execute(f"SELECT regexp_extract_all(lower(?), '{WORD}')", [text]).fetchone()
-    assert list(words_of(text)) == expected
+    expected = words_by_pattern(text)
+    offsets, _ = words_in([None, text, text], most=3)
+    assert offsets.tolist() == np.cumsum([0, 0, *[min(len(expected), 3)] * 2]).tolist()
+    _, found = words_in([text])
+    assert found.tolist() == [words_in([word])[1].item() for word in expected]
+    assert len(set(found.tolist())) == len(set(expected))
 
 
 def test_codes_of_many_words_are_those_of_each() -> None:
