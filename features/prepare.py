@@ -15,9 +15,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -54,6 +54,10 @@ WORDS = 100
 """So many words of a caption are kept."""
 THREADS = min(2, os.cpu_count() or 1)
 """As many buckets are brought into order at a time, which is what memory allows for."""
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+Runs = list[tuple[int, pa.Table]]
+"""Rows of buckets, by the numbers of these."""
 _LZ4 = ipc.IpcWriteOptions(compression="lz4")
 _TEMPORARY = (
     *("known_accounts", "listed_accounts", "known_campaigns", "listed_campaigns", "reactions", "recalled"),
@@ -192,28 +196,24 @@ def _with_events(
     database, folder = addition.database, addition.folder
     reader = database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
     read = _read_posts if name == "posts" else pa.Table.combine_chunks
-    tables = (read(pa.Table.from_batches([batch])) for batch in reader)
     nothing = read(reader.schema.empty_table()).remove_column(0)
     segments = list(added.segments[name])
-    parts = arrived.noting(_dealt(tables, spool, rows=rows))
-    if name == "outcomes":
-        nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
-        parts = iter(lookback.expected(parts, folder, segments))
-        segments = [[] for _ in segments]
+
+    def deal(batch: pa.RecordBatch) -> Runs:
+        return _runs(read(pa.Table.from_batches([batch])))
+
+    def sort(part: tuple[int, pa.Table]) -> None:
+        number, rows = part
+        segments[number] = extended(folder, segments[number], rows, f"{name}/{number}-{addition.tag}.arrow")
+
     with ThreadPoolExecutor(THREADS) as pool:
-
-        def sort(number: int, part: pa.Table) -> None:
-            file = f"{name}/{number}-{addition.tag}.arrow"
-            segments[number] = extended(folder, segments[number], part, file)
-
-        # None waits: memory holds few buckets at a time.
-        waiting: deque[Future[None]] = deque()
-        for number, part in parts:
-            waiting.append(pool.submit(sort, number, part))
-            if len(waiting) >= THREADS:
-                waiting.popleft().result()
-        for one in waiting:
-            one.result()
+        parts = arrived.noting(_collected(_ahead(pool, deal, reader), spool, rows=rows))
+        if name == "outcomes":
+            nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
+            parts = iter(lookback.expected(parts, folder, segments))
+            segments = [[] for _ in segments]
+        for _ in _ahead(pool, sort, parts):
+            pass
     empty = {**added.empty}
     if name not in empty:
         empty[name] = f"{name}/empty.arrow"
@@ -238,16 +238,30 @@ def _read_posts(posts: pa.Table) -> pa.Table:
     return posts.drop_columns("caption").append_column("words", words)
 
 
-def _dealt(tables: Iterable[pa.Table], spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
-    """Deal rows, whose first column is the bucket, to their buckets; many of them through files."""
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+    """Yield what `work` makes of each item, in order, so many at a time as there are threads: memory holds no more."""
+    waiting: deque[Future[_Made]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= THREADS:
+            yield waiting.popleft().result()
+    for one in waiting:
+        yield one.result()
+
+
+def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
+    """Put together what each bucket gets; many rows go through files."""
     if rows <= HELD:
-        few = list(tables)
-        yield from _runs(pa.concat_tables(few)) if few else ()
+        held: dict[int, list[pa.Table]] = {}
+        for number, part in chain.from_iterable(dealt):
+            held.setdefault(number, []).append(part)
+        for number, few in sorted(held.items()):
+            yield number, pa.concat_tables(few)
         return
     with ExitStack() as files:
         writers: dict[int, Any] = {}
-        for table in tables:
-            for number, part in _runs(table):
+        for runs in dealt:
+            for number, part in runs:
                 if number not in writers:
                     writer = ipc.new_stream(spool / str(number), part.schema, options=_LZ4)
                     writers[number] = files.enter_context(writer)
@@ -259,13 +273,15 @@ def _dealt(tables: Iterable[pa.Table], spool: Path, *, rows: int) -> Iterator[tu
         yield number, part
 
 
-def _runs(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+def _runs(rows: pa.Table) -> Runs:
     """Deal rows to their buckets, and within them to their owners: what comes to lie together is close by then."""
     order, bounds = dealt(rows["bucket"].to_numpy(), rows["owner"].to_numpy())
     rows = rows.remove_column(0).take(pa.array(order))
-    for number, (start, stop) in enumerate(pairwise(bounds.tolist())):
-        if start < stop:
-            yield number, rows.slice(start, stop - start)
+    return [
+        (number, rows.slice(start, stop - start))
+        for number, (start, stop) in enumerate(pairwise(bounds.tolist()))
+        if start < stop
+    ]
 
 
 def _whole(addition: Addition, name: str) -> str:
