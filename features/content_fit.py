@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from features import fit_kernels
-from features.events import NEVER, Features, IntArray, Window, divide
+from features.events import Features, IntArray, Window, divide
 from features.vocabulary import PERIOD
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def measures(bucket: Bucket) -> Measures:
 def features(known: Known) -> Features:
     """Compute the part of the family that is about posts; each feature is described in the catalogue."""
     captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
-    vertical = known.verticals.number(known.briefs.vertical_code)[known.campaign]
+    vertical = known.verticals.number(known.briefs.vertical_code[known.campaign])
     return {**_topics(known, vertical), **_texts(known, captions), **_brands(known, captions, vertical)}
 
 
@@ -40,10 +39,10 @@ def _topics(known: Known, vertical: IntArray) -> Features:
     labelled = posts.count(posts.flags("topics_known"))
     topics = known.verticals.topics
     of_vertical = _listed(posts, lists, vertical, topics, but=np.zeros(len(known), np.int64))
-    # The last entry is that of -1: a vertical without a campaign.
-    since = np.append(topics.first, NEVER)[vertical]
+    since = topics.first[vertical]
     on_topic = posts.sharing("topics", *asked)
-    comparable = (np.diff(briefs.topic_offsets)[known.campaign] > 0) & (labelled > 0)
+    has_topics = briefs.topic_offsets[known.campaign + 1] > briefs.topic_offsets[known.campaign]
+    comparable = has_topics & (labelled > 0)
     return {
         "topic_share_180d": np.where(comparable, divide(on_topic.count(), labelled), np.nan),
         "topic_cosine_180d": fit_kernels.list_cosine(posts.row, posts.start, posts.stop, *lists, *asked),
@@ -122,4 +121,4 @@ def _listed(
         but,
         window.moment,
     )
-    return replace(window, row=row, start=bounds[:-1], stop=bounds[1:])
+    return window.selected(row, bounds)

@@ -220,8 +220,8 @@ class FollowerClassifier:
             Between 0 and 1; NaN where the count is 0. Few scores say little: of one the interval takes most of 0 to 1.
         """
         sums = [np.asarray(values, np.float64) for values in (count, total, squares)]
-        apart = self.means_[_ALL_KNOWN, 1] - self.means_[_ALL_KNOWN, 0]
-        variances = self.variances_[_ALL_KNOWN] / apart**2
+        real, fake = self.means_[_ALL_KNOWN]
+        variances = self.variances_[_ALL_KNOWN] / (fake - real) ** 2
         found = shares(*(read_only(values.ravel()) for values in sums), read_only(variances), read_only(self.labels_))
         return FakeShare(*(values.reshape(sums[0].shape) for values in found))
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import peer_kernels
-from features.events import DAY, FloatArray, IntArray, log_positive
+from features.events import DAY, FloatArray, IntArray, log_positive, moments_of
 from features.known import KnownAccount
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def publish(store: EventStore, decided_at: IntArray) -> None:
 
     What was published before lies in a folder of the store; what was not is worked out in one pass over the buckets.
     """
-    moments = [moment for moment in _last(decided_at) if moment not in store.published_peers]
+    moments = [moment for moment in moments_of(decided_at, PERIOD) if moment not in store.published_peers]
     for moment, published in publications(store, moments, signals, folder="peers"):
         store.published_peers[moment] = published
 
@@ -177,7 +177,7 @@ def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str
     last = known.decided_at // PERIOD * PERIOD
     size, platform = log_positive(known.followers), known.bucket.platform[known.account]
     found = np.full((len(names), 2, len(known)), np.nan)
-    for moment in _last(known.decided_at):
+    for moment in moments_of(known.decided_at, PERIOD):
         mine = np.flatnonzero(last == moment)
         for place, name in enumerate(names):
             found[place][:, mine] = published[moment].at(name, platform[mine], size[mine])
@@ -185,10 +185,6 @@ def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str
 
 
 _PLATFORM, _SIZE = "of the platform", "of the size"
-
-
-def _last(decided_at: IntArray) -> list[int]:
-    return np.unique(decided_at // PERIOD * PERIOD).tolist()
 
 
 def _inputs(bucket: Bucket, moment: int, measure: Callable[[KnownAccount], Mapping[str, FloatArray]]) -> pd.DataFrame:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from features.events import FloatArray, IntArray
     from features.store import EventStore
 
-_NAMES = pd.Index(list(FEATURES))
-_PLACE = {name: place for place, name in enumerate(FEATURES)}
+_COLUMNS = pd.Index([*FEATURES, *CATEGORIES])
 FAMILIES = (engagement, authenticity, audience_fit, track_record, offer, cross_platform)
 EVENTS_AT_ONCE = 2_000_000
 """Events that one thread works on at one time; more pairs are worked through in turns."""
@@ -136,10 +135,13 @@ class Asked:
             "platform": store.platform.take(self.row[rows]),
             "vertical": self.briefs.vertical.take(self.campaign[rows]),
         }
-        # Side by side in one step: three columns put in one after the other cost more than a request's features.
-        numbers = pd.DataFrame(columns.T, columns=_NAMES, index=index, copy=False)
-        texts = pd.DataFrame({name: categories[name] for name in CATEGORIES}, index=index, copy=False)
-        return pd.concat([numbers, texts], axis=1)
+        # Side by side in one step, and named at the end: three columns put in one after the other cost more than a
+        # request's features, and each Index of names that is made on the way as much as a family of them.
+        numbers = pd.DataFrame(columns.T, index=index, copy=False)
+        texts = pd.DataFrame(dict(enumerate(map(categories.get, CATEGORIES))), index=index, copy=False)
+        frame = pd.concat([numbers, texts], axis=1, ignore_index=True)
+        frame.columns = _COLUMNS.view()
+        return frame
 
 
 def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArray]]:
@@ -170,13 +172,12 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
                 verticals=store.verticals,
                 vocabularies=vocabularies,
             )
-            part = np.full((len(FEATURES), len(rows)), np.nan)
+            found = {name: values[rows] for name, values in scores.items()}
             for family in FAMILIES:
-                for name, values in family.features(known).items():
-                    part[_PLACE[name]] = values
-            for name, values in scores.items():
-                part[_PLACE[name]] = values[rows]
-            part[missing] = np.nan
+                found |= family.features(known)
+            part = np.concatenate([found[name] for name in FEATURES]).reshape(len(FEATURES), len(rows))
+            if missing:
+                part[missing] = np.nan
             yield rows, part
         if len(numbers) > store.resident:
             store.release(number)

@@ -34,9 +34,12 @@ class Listed:
 
     @cached_property
     def first(self) -> IntArray:
-        """The (verticals,) moment from which each vertical lists anything; `NEVER` for one that lists nothing."""
+        """The (verticals + 1,) moment from which each vertical lists anything; `NEVER` for one that lists nothing.
+
+        The last entry is that of -1, which stands for a vertical without a campaign.
+        """
         vertical = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        first = np.full(len(self.offsets) - 1, NEVER)
+        first = np.full(len(self.offsets), NEVER)
         np.minimum.at(first, vertical, self.since)
         return first
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from features import fit_kernels
-from features.events import DAY, FloatArray, IntArray
+from features.events import DAY, FloatArray, IntArray, moments_of
 from features.known import KnownAccount
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Vocabulary:
 
 def needed(briefs: Briefs, decided_at: IntArray) -> list[int]:
     """Return the moments of the publications that pairs of these moments read: none where no brief has a word."""
-    return np.unique(decided_at // PERIOD * PERIOD).tolist() if len(briefs.word_code) else []
+    return moments_of(decided_at, PERIOD) if len(briefs.word_code) else []
 
 
 def published(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:

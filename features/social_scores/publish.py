@@ -83,7 +83,7 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
     They are computed when they are first asked for, all that are missing in one pass over the store, and kept in it.
     """
     wanted = []
-    for moment in np.unique(moments).tolist():
+    for moment in sorted(set(moments.tolist())):
         # Another thread may let go of it meanwhile.
         resident = store.published_scores.get(moment)
         if resident is None:
