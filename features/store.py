@@ -21,7 +21,7 @@ import pandas as pd
 from features.briefs import Briefs
 from features.errors import DataError
 from features.follower_classifier import default_classifier
-from features.manifest import Manifest
+from features.manifest import Manifest, has_grown
 from features.prepare import MEMORY, append, made, write
 from features.segments import read
 from features.verticals import Verticals
@@ -76,13 +76,16 @@ class EventStore:
 
     def __init__(self, folder: Path) -> None:
         manifest = Manifest.read(folder)
+        if manifest is None and not (folder / "manifest.json").exists():
+            raise DataError(f"{folder} is not an event store; make one with: impel prepare DATA --out {folder}")
         if manifest is None:
             raise DataError(
                 f"{folder} is not an event store of this version of Impel; prepare it anew from its tables."
             )
         self.folder = folder
+        self._manifest = manifest
         self.accounts, self.campaigns, self.campaign_audience = (
-            pd.read_parquet(folder / manifest.whole[name]) for name in ("accounts", "campaigns", "campaign_audience")
+            pd.read_parquet(self.file(name)) for name in ("accounts", "campaigns", "campaign_audience")
         )
         self.newest = pd.Timestamp(max(manifest.newest.values()), unit="us") if manifest.newest else pd.NaT
         self.missing = manifest.missing
@@ -92,7 +95,6 @@ class EventStore:
         self.published_scores: dict[int, Publication]
         self.published_peers: dict[int, Curves]
         self.published_words: dict[int, Vocabulary] = {}
-        self._manifest = manifest
         self._resident: dict[int, Bucket]
         self._reading = [Lock() for _ in range(self.buckets)]
         self._choosing = Lock()
@@ -181,7 +183,7 @@ class EventStore:
         Raises
         ------
         DataError
-            Where the folder holds something else: it would be lost.
+            Where the folder holds something else, or a store to which rows were appended: they would be lost.
         """
         told = progress or (lambda _: None)
         if folder is None:
@@ -198,6 +200,11 @@ class EventStore:
         if manifest is None or manifest.fingerprint != tables.fingerprint:
             if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
                 raise DataError(f"{folder} holds something that is no event store; give a new or empty folder.")
+            if has_grown(folder):
+                raise DataError(
+                    f"Rows were appended to the store in {folder}, and preparing it anew would lose them; "
+                    "give a new or empty folder."
+                )
             # Prepared beside it and moved, so that a run that is cut off leaves no half store behind.
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=made(folder.parent)))
             try:
@@ -251,7 +258,7 @@ class EventStore:
 
         Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
         """
-        return pd.read_parquet(self.folder / self._manifest.whole["activations"])
+        return pd.read_parquet(self.file("activations"))
 
     def follower_labels(self) -> pd.DataFrame:
         """Return the followers that are labelled as fake or real, sorted by follower_id and observed_at.
@@ -259,7 +266,11 @@ class EventStore:
         Columns: follower_id, observed_at, followers, following, posts, has_picture, is_private, fake; all but the first
         two float64, NaN where unknown; `fake` is 1 or 0.
         """
-        return pd.read_parquet(self.folder / self._manifest.whole["follower_labels"])
+        return pd.read_parquet(self.file("follower_labels"))
+
+    def file(self, name: str) -> Path:
+        """Return the Parquet file of a table that lies in one: accounts, campaigns, activations and the like."""
+        return self.folder / self._manifest.whole[name]
 
     def bucket(self, number: int) -> Bucket:
         """Read one bucket; the last few stay in memory. Several threads may ask at a time."""
