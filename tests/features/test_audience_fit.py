@@ -19,6 +19,7 @@ from features.vocabulary import PERIOD, Vocabulary, published
 from tests.features.compare import Frames, prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NOW = pd.Timestamp("1970-01-01") + pd.Timedelta(PERIOD * 220, unit="us")
@@ -210,10 +211,16 @@ inhabited = st.text(
 )
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(texts | inhabited)
-def test_words_are_those_that_the_store_reads_in_a_caption(text: str) -> None:
-    (expected,) = duckdb.execute(f"SELECT regexp_extract_all(lower(?), '{WORD}')", [text]).fetchone()
+@given(text=texts | inhabited)
+def test_words_are_those_that_the_store_reads_in_a_caption(text: str, database: duckdb.DuckDBPyConnection) -> None:
+    (expected,) = database.execute(f"SELECT regexp_extract_all(lower(?), '{WORD}')", [text]).fetchone()
     assert list(words_of(text)) == expected
 
 

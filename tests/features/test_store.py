@@ -233,9 +233,9 @@ def test_rows_of_accounts_that_are_not_listed_are_nobodys(frames: Frames, pairs:
     "word", ["food", "", "language\x1fen", "\U0001f469\u200d\U0001f373", "\u0637\u0639\u0627\u0645"]
 )
 def test_a_word_has_the_code_that_duckdb_gives_it(word: str) -> None:
-    (hashed,) = duckdb.execute(
-        "SELECT hash(word) FROM (SELECT unnest([?, 'other']) AS word) LIMIT 1", [word]
-    ).fetchone()
+    query = "SELECT hash(word) FROM (SELECT unnest([?, 'other']) AS word) LIMIT 1"
+    with duckdb.connect() as database:
+        (hashed,) = database.execute(query, [word]).fetchone()
     assert code(word) % 2**64 == hashed
 
 
