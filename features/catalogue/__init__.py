@@ -73,7 +73,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.catalogue import (
@@ -111,9 +111,23 @@ FEATURES: dict[str, Feature] = {
 """All features by name, in the order of the matrix."""
 
 
+VERSION = 1
+"""Raise it when the numbers of a feature change under its name: models then ask to be trained anew."""
+_SHIPPED = tuple(
+    Path(__file__).parents[1] / name for name in ("follower_default.json", "authenticity/fake_audience.json")
+)
+"""What Impel comes with and features compute with: the follower classifier and the outlook of `fake_share`."""
+
+
 def digest() -> str:
-    """Return a hash of the catalogue: a model fits only the features that it was trained on."""
-    text = json.dumps([asdict(feature) for feature in FEATURES.values()], sort_keys=True)
+    """Return a hash of all that the numbers of features depend on: a model fits only those that it was trained on.
+
+    Which features there are, in which order, and when a table is missing; their version; the fitted numbers that Impel
+    comes with. Words of the catalogue may change.
+    """
+    features = [(feature.name, feature.tables[0]) for feature in FEATURES.values()]
+    fitted = [json.loads(path.read_text(encoding="utf-8")) for path in _SHIPPED]
+    text = json.dumps([VERSION, features, CATEGORIES, fitted], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
