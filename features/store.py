@@ -59,8 +59,9 @@ class EventStore:
     resident : int
         How many buckets stay in memory.
     publications : Path
-        The folder for what is published at one moment and looks across accounts: an appended store has another one, and
-        so has another follower classifier.
+        The folder for what is published at one moment and looks across accounts; an appended store has another one.
+    publications_of_classifier : Path
+        The same for what depends on the follower classifier, each of which has a folder of its own.
     published_scores : dict
         Social scores by the moment of their publication; see `features.social_scores.publish`.
     published_peers : dict
@@ -93,9 +94,10 @@ class EventStore:
         self.buckets = manifest.buckets
         self.resident = 4
         self.published_scores: dict[int, Publication]
-        self.published_peers: dict[int, Curves]
+        self.published_peers: dict[int, Curves] = {}
         self.published_words: dict[int, Vocabulary] = {}
         self._resident: dict[int, Bucket]
+        self.publications = folder / manifest.published
         self._reading = [Lock() for _ in range(self.buckets)]
         self._choosing = Lock()
         self._temporary: object = None
@@ -106,7 +108,7 @@ class EventStore:
     def follower_classifier(self) -> FollowerClassifier:
         """Tells fake followers from real ones; by default the one that Impel comes with.
 
-        Whoever sets another sees nothing that was read or published by the one before. It is not to be set while
+        Whoever sets another sees nothing that was read or published by way of the one before. It is not to be set while
         features are built.
         """
         return self._follower_classifier
@@ -116,12 +118,13 @@ class EventStore:
         content = classifier.to_json()
         if content == self._classifier_content:
             return
-        published = self.folder / self._manifest.published
+        published = self.publications
         if content != default_classifier().to_json():
             published /= f"followers-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-        self._classifier_content, self._follower_classifier, self.publications = content, classifier, published
+        self._classifier_content, self._follower_classifier = content, classifier
+        self.publications_of_classifier = published
         # Buckets that somebody still holds keep what belongs to them.
-        self._resident, self.published_scores, self.published_peers = {}, {}, {}
+        self._resident, self.published_scores = {}, {}
 
     @cached_property
     def briefs(self) -> Briefs:

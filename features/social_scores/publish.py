@@ -80,7 +80,7 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
 
     They are computed when they are first asked for, all that are missing in one pass over the store, and kept in it.
     """
-    folder = store.publications / "scores" / str(VERSION)
+    folder = store.publications_of_classifier / "scores" / str(VERSION)
     missing = []
     for moment in np.unique(moments).tolist():
         path = folder / f"{moment}.npz"
