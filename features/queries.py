@@ -16,6 +16,14 @@ WORD = r"[\p{L}\p{N}_]{2,}"
 """What counts as a word of a caption, in lower case (RE2)."""
 WORDS = 100
 """So many words of a caption are kept."""
+UNSPACED = {r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}": 6, r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}": 12}
+"""Scripts written without spaces (RE2), and how many of their characters stand for three words (assumption)."""
+_THREE_WORDS = " OR ".join(
+    [
+        r"regexp_matches(text, '\S\s+\S+\s+\S')",
+        *(f"len(regexp_extract_all(text, '[{script}]')) >= {size}" for script, size in UNSPACED.items()),
+    ]
+)
 
 SOURCES = {
     "stats": ("account_stats",),
@@ -53,7 +61,7 @@ SELECT receiving.bucket, receiving.arrival AS owner, epoch_us(interactions.at) A
        hash(post_id) AS post, post_id IS NOT NULL AS post_known,
        CASE WHEN text IS NOT NULL THEN hash(lower(trim(text, ' \t\n\r'))) END AS text,
        CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply')
-            THEN NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') END AS short
+            THEN NOT ({_THREE_WORDS}) END AS short
 FROM interactions LEFT JOIN listed_accounts receiving ON receiving.account_id = interactions.account_id
 LEFT JOIN listed_accounts giving ON giving.account_id = actor_id
 """
@@ -91,8 +99,8 @@ EVENTS = {
                END AS words
         FROM posts JOIN listed_accounts USING (account_id)
     """,
-    # A comment is generic when its text was read before, anywhere, or has fewer than three words (case and outer white
-    # space aside); what the account does to itself is read, but is no reaction.
+    # A comment is generic when it is short, or its text was read before, anywhere (case and outer white space aside);
+    # what the account does to itself is read, but is no reaction.
     "interactions": """
         SELECT bucket, owner, reactions.moment AS at, actor, kind, actor_followers, post, post_known,
                CASE WHEN short IS NOT NULL
