@@ -165,7 +165,8 @@ def append(folder: Path, new: str, as_json: bool) -> None:
     rows that come twice count twice.
 
     A model keeps answering on the store as it grows, and impel train learns from the new outcomes. A running impel
-    serve answers from the store as it was when it started; start it again.
+    serve answers from the store as it was when it started; start it again. Keep the rows: a new version of Impel or
+    DuckDB may ask for the store to be prepared anew, from all of them.
 
     For example: impel append store new
     """
