@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from features.problems import Rule
+    from features.store import EventStore
     from features.tables import Table
 
     Source = str | Path | Mapping[str, pd.DataFrame | pa.Table]
@@ -86,13 +87,16 @@ class CheckReport:
         return paths
 
 
-def check(source: Source) -> CheckReport:
+def check(source: Source, *, store: EventStore | None = None) -> CheckReport:
     """Check a source against the whole data contract.
 
     Parameters
     ----------
     source
         What `features.sources.open_tables` takes.
+    store
+        The event store that the source has further rows for: it need not have every table then, may refer to accounts
+        and campaigns of the store, and must not bring an outcome that is there already.
 
     Returns
     -------
@@ -106,6 +110,7 @@ def check(source: Source) -> CheckReport:
     reading = read(source)
     problems = [*reading.problems, *lacking(reading)]
     relations: dict[str, str] = {}  # of the tables that could be read to their end
+    stored = {} if store is None else _stored(store)
     rows: dict[str, int] = {}
     refused: dict[tuple[str, str], str] = {}
     for name, table in CONTRACT.items():
@@ -114,7 +119,7 @@ def check(source: Source) -> CheckReport:
             continue
         relation = f"({casts.select(table, received, keep_raw=True)})"
         try:
-            rows[name], broken = _broken(reading.connection, table, received, relation, relations)
+            rows[name], broken = _broken(reading.connection, table, received, relation, relations, stored=stored)
             if name == "outcomes" and rows[name]:
                 problems += outcome_problems(reading.connection, relation)
         except duckdb.Error as error:
@@ -127,18 +132,36 @@ def check(source: Source) -> CheckReport:
         refused |= _refused_rows(table, received, relation, [rule for rule, _ in broken])
     problems += mixtures(reading.connection, {name: (sql, reading.columns[name]) for name, sql in relations.items()})
     reading.connection.close()
+    if store is not None and reading.columns:
+        problems = [problem for problem in problems if problem.rule not in _OF_ALL_ROWS]
     order = {name: place for place, name in enumerate(CONTRACT)}
     problems.sort(key=lambda problem: (problem.severity != "error", order[problem.table], problem.column, problem.rule))
     return CheckReport(tuple(problems), rows, source, refused)
 
 
+_OF_ALL_ROWS = {"missing-table", "missing-optional-table", "empty-table", "few-outcomes", "no-actions"}
+"""Rules about all rows that there are, which further rows need not keep by themselves."""
+
+
+def _stored(store: EventStore) -> dict[str, str]:
+    """Return SQL of what a store holds of some tables."""
+    files = {"accounts": "accounts", "campaigns": "campaigns", "outcomes": "activations"}
+    return {table: f"read_parquet({literal(str(store.file(name)))})" for table, name in files.items()}
+
+
 def _broken(
-    connection: Any, table: Table, received: dict[str, str], relation: str, relations: Mapping[str, str]
+    connection: Any,
+    table: Table,
+    received: dict[str, str],
+    relation: str,
+    relations: Mapping[str, str],
+    *,
+    stored: Mapping[str, str],
 ) -> tuple[int, list[tuple[Rule, Problem]]]:
     """Return the number of rows of a table, and the rules about rows that it breaks."""
     percent = is_percent(connection, table, relation)
     rules = [rule for c in table.columns if c.name in received for rule in casts.rules(c, received[c.name])]
-    rules += [*row_rules(table, received, percent=percent), *reference_rules(table, received, relations)]
+    rules += [*row_rules(table, received, percent=percent), *reference_rules(table, received, relations, stored)]
     place = {"table": table.name, "relation": relation, "label": label(table, received)}
     touch = [casts.raw(name) for name in received]
     total, broken = count_rows(connection, **place, rules=rules, touch=touch)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import duckdb
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-LAYOUT = 6
+LAYOUT = 7
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 
 
@@ -64,10 +62,7 @@ class Manifest:
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """Read a store's manifest; None where there is none, or its layout or DuckDB is of another version."""
-        try:
-            found = json.loads((folder / "manifest.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
+        found = _found(folder)
         if (found.pop("layout", None), found.pop("duckdb", None)) != (LAYOUT, duckdb.__version__):
             return None
         segments = {name: [[Segment(*s) for s in bucket] for bucket in of] for name, of in found["segments"].items()}
@@ -87,3 +82,22 @@ class Manifest:
         named = [*self.whole.values(), *self.empty.values()]
         named += [segment.file for of in self.segments.values() for bucket in of for segment in bucket]
         return {*named, *(segment.file for of in self.ledgers.values() for segment in of)}
+
+
+def is_store(folder: str | Path) -> bool:
+    """Say whether a folder is an event store, be it of this version or another."""
+    return "segments" in _found(Path(folder))
+
+
+def has_grown(folder: Path) -> bool:
+    """Say whether rows were appended to the store in a folder, be it of this version or another."""
+    return bool(_found(folder).get("appended"))
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    """Return what the file says that a manifest would be; nothing where it is none."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

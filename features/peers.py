@@ -146,15 +146,18 @@ def publish(store: EventStore, decided_at: IntArray) -> None:
     What was published before lies in a folder of the store; what was not is worked out in one pass over the buckets.
     """
     moments = [moment for moment in moments_of(decided_at, PERIOD) if moment not in store.published_peers]
-    for moment, published in publications(store, moments, signals, folder="peers"):
+    for moment, published in publications(store, moments, signals, folder=store.publications / "peers"):
         store.published_peers[moment] = published
 
 
 def publications(
-    store: EventStore, moments: list[int], measure: Callable[[KnownAccount], Mapping[str, FloatArray]], *, folder: str
+    store: EventStore, moments: list[int], measure: Callable[[KnownAccount], Mapping[str, FloatArray]], *, folder: Path
 ) -> Iterator[tuple[int, Curves]]:
-    """Return what is usual at each of some moments (microseconds), by signals of one's own, kept in a folder."""
-    kept = store.publications / folder / str(VERSION)
+    """Return what is usual at each of some moments (microseconds), by signals of one's own, kept in a folder.
+
+    Signals that depend on the follower classifier belong into `EventStore.publications_of_classifier`.
+    """
+    kept = folder / str(VERSION)
     missing = [moment for moment in moments if not (kept / f"{moment}.npz").exists()]
     for moment in set(moments) - set(missing):
         with np.load(kept / f"{moment}.npz") as saved:

@@ -12,6 +12,15 @@ from features.tables import GOALS, INTERACTIONS
 
 POST_LAG = 3 * DAY
 """A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
+UNSPACED = {r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}": 6, r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}": 12}
+"""Scripts written without spaces (RE2), and how many of their characters stand for three words (assumption)."""
+_THREE_WORDS = " OR ".join(
+    [
+        r"regexp_matches(text, '\S\s+\S+\s+\S')",
+        *(f"len(regexp_extract_all(text, '[{script}]')) >= {size}" for script, size in UNSPACED.items()),
+    ]
+)
+
 SOURCES = {
     "stats": ("account_stats",),
     "posts": ("posts",),
@@ -51,7 +60,7 @@ SELECT receiving.bucket, receiving.arrival AS owner, epoch_us(interactions.at) A
             hash(lower(CASE WHEN text[1] <= ' ' OR text[-1] <= ' ' THEN trim(text, ' \t\n\r') ELSE text END))
        END AS text,
        CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply')
-            THEN NOT regexp_matches(text, '\\S\\s+\\S+\\s+\\S') END AS short
+            THEN NOT ({_THREE_WORDS}) END AS short
 FROM interactions LEFT JOIN listed_accounts receiving ON receiving.account_id = interactions.account_id
 LEFT JOIN listed_accounts giving ON giving.account_id = actor_id
 """
@@ -86,8 +95,8 @@ EVENTS = {
                caption IS NOT NULL AS caption_known, caption
         FROM posts JOIN listed_accounts USING (account_id)
     """,
-    # A comment is generic when its text was read before, anywhere, or has fewer than three words (case and outer white
-    # space aside); what the account does to itself is read, but is no reaction.
+    # A comment is generic when it is short, or its text was read before, anywhere (case and outer white space aside);
+    # what the account does to itself is read, but is no reaction.
     "interactions": """
         SELECT bucket, owner, reactions.moment AS at, actor, kind, actor_followers, post, post_known,
                CASE WHEN short IS NOT NULL

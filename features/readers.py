@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import DataError, nearest
+from features.manifest import is_store
 from features.problems import Problem, fetch, literal, quoted, shown
 from features.tables import CONTRACT
 
@@ -81,6 +82,8 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
         raise DataError(f"Database URLs are not read yet; received '{url[0]}/...'. Give {FORMS}.")
     path = Path(source).expanduser().absolute()
     try:
+        if is_store(path):
+            raise DataError(f"{str(source)!r} is an event store, which holds no tables; give those it was made of.")
         if path.is_dir():
             return _read_folder(path)
         if path.is_file():

@@ -36,11 +36,20 @@ def row_rules(table: Table, columns: Collection[str], *, percent: bool = False) 
     return [_PERCENT, *(rule for rule in found if rule.name != "share-out-of-range")] if percent else found
 
 
-def reference_rules(table: Table, columns: Collection[str], relations: Mapping[str, str]) -> Iterator[Rule]:
-    """Return the rules that ids are listed in the table they refer to; `relations` are the SQL of those there are."""
+def reference_rules(
+    table: Table, columns: Collection[str], relations: Mapping[str, str], stored: Mapping[str, str]
+) -> Iterator[Rule]:
+    """Return the rules that ids are listed in the table they refer to, and outcomes not stored already.
+
+    `relations` are the SQL of the tables there are, and `stored` of what the store has of them that they are appended
+    to. It knows no ids of posts, so which posts are meant is asked only where nothing is stored.
+    """
     for name, other in table.references.items():
-        if name in columns and other in relations:
-            known = f"SELECT {quoted(name)} FROM {relations[other]} AS known WHERE {quoted(name)} IS NOT NULL"
+        places = [of[other] for of in (relations, stored) if other in of]
+        if name in columns and places and (other in stored or not stored):
+            known = " UNION ALL ".join(
+                f"SELECT {quoted(name)} FROM {place} AS known WHERE {quoted(name)} IS NOT NULL" for place in places
+            )
             optional = table.column(name).nullable
             yield Rule(
                 name,
@@ -51,6 +60,14 @@ def reference_rules(table: Table, columns: Collection[str], relations: Mapping[s
                 value=quoted(name),
                 severity="warning" if optional else "error",
             )
+    if table.name == "outcomes" and "outcomes" in stored and set(table.key) <= set(columns):
+        key = ", ".join(table.key)
+        yield Rule(
+            key,
+            "already-stored",
+            f"({key}) IN (SELECT ({key}) FROM {stored['outcomes']})",
+            "{rows} whose campaign_id, account_id are in the store already; append only what is new.",
+        )
 
 
 def group_rules(table: Table, columns: Collection[str], *, percent: bool = False) -> list[GroupRule]:

@@ -38,7 +38,7 @@ class Tables:
     connection
         A duckdb.DuckDBPyConnection. Nothing is read before a query asks for it.
     present, missing
-        The tables that the source has, and the optional ones that it lacks.
+        The tables that the source has, and those that it lacks.
     fingerprint
         Changes when the source's content changes: from the names, sizes and times of files, or the content of frames.
     """
@@ -74,7 +74,7 @@ class Tables:
         self.close()
 
 
-def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Tables:
+def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table], *, partial: bool = False) -> Tables:
     """Open the tables of a source.
 
     Parameters
@@ -82,6 +82,8 @@ def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> T
     source
         A folder of `<table>.parquet`, `<table>/` with Parquet parts, or `<table>.csv`; a `.duckdb` file, opened read
         only; or a mapping of table names to DataFrames or Arrow tables.
+    partial
+        Whether the source has further rows for an event store: then any table may be missing, but not all.
 
     Raises
     ------
@@ -91,6 +93,11 @@ def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> T
     """
     reading = read(source)
     errors = [*reading.problems, *(problem for problem in lacking(reading) if problem.severity == "error")]
+    if partial:
+        errors = [problem for problem in errors if problem.rule != "missing-table"]
+        if not errors and not reading.columns:
+            reading.connection.close()
+            raise DataError(f"{shown(source)} has no table of the data contract: {', '.join(CONTRACT)}.")
     for name in () if errors else reading.columns:
         errors += unread(reading, CONTRACT[name])
     if errors:

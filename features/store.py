@@ -23,7 +23,7 @@ import pandas as pd
 from features.briefs import TEXT, Briefs
 from features.errors import DataError
 from features.follower_classifier import default_classifier
-from features.manifest import Manifest
+from features.manifest import Manifest, has_grown
 from features.prepare import MEMORY, append, made, write
 from features.segments import read
 from features.verticals import Verticals
@@ -63,8 +63,9 @@ class EventStore:
     resident : int
         How many buckets stay in memory.
     publications : Path
-        The folder for what is published at one moment and looks across accounts: an appended store has another one, and
-        so has another follower classifier.
+        The folder for what is published at one moment and looks across accounts; an appended store has another one.
+    publications_of_classifier : Path
+        The same for what depends on the follower classifier, each of which has a folder of its own.
     published_scores : dict
         Social scores by the moment of their publication; see `features.social_scores.publish`.
     published_peers : dict
@@ -80,13 +81,16 @@ class EventStore:
 
     def __init__(self, folder: Path) -> None:
         manifest = Manifest.read(folder)
+        if manifest is None and not (folder / "manifest.json").exists():
+            raise DataError(f"{folder} is not an event store; make one with: impel prepare DATA --out {folder}")
         if manifest is None:
             raise DataError(
                 f"{folder} is not an event store of this version of Impel; prepare it anew from its tables."
             )
         self.folder = folder
+        self._manifest = manifest
         self.accounts, self.campaigns, self.campaign_audience = (
-            pd.read_parquet(folder / manifest.whole[name]) for name in ("accounts", "campaigns", "campaign_audience")
+            pd.read_parquet(self.file(name)) for name in ("accounts", "campaigns", "campaign_audience")
         )
         self.newest = pd.Timestamp(max(manifest.newest.values()), unit="us") if manifest.newest else pd.NaT
         self.missing = manifest.missing
@@ -94,10 +98,10 @@ class EventStore:
         self.buckets = manifest.buckets
         self.resident = 4
         self.published_scores: dict[int, Publication]
-        self.published_peers: dict[int, Curves]
+        self.published_peers: dict[int, Curves] = {}
         self.published_words: dict[int, Vocabulary] = {}
-        self._manifest = manifest
         self._resident: dict[int, Bucket]
+        self.publications = folder / manifest.published
         self._reading = [Lock() for _ in range(self.buckets)]
         self._choosing = Lock()
         self._temporary: object = None
@@ -108,7 +112,7 @@ class EventStore:
     def follower_classifier(self) -> FollowerClassifier:
         """Tells fake followers from real ones; by default the one that Impel comes with.
 
-        Whoever sets another sees nothing that was read or published by the one before. It is not to be set while
+        Whoever sets another sees nothing that was read or published by way of the one before. It is not to be set while
         features are built.
         """
         return self._follower_classifier
@@ -118,12 +122,13 @@ class EventStore:
         content = classifier.to_json()
         if content == self._classifier_content:
             return
-        published = self.folder / self._manifest.published
+        published = self.publications
         if content != default_classifier().to_json():
             published /= f"followers-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-        self._classifier_content, self._follower_classifier, self.publications = content, classifier, published
+        self._classifier_content, self._follower_classifier = content, classifier
+        self.publications_of_classifier = published
         # Buckets that somebody still holds keep what belongs to them.
-        self._resident, self.published_scores, self.published_peers = {}, {}, {}
+        self._resident, self.published_scores = {}, {}
 
     @cached_property
     def briefs(self) -> Briefs:
@@ -185,7 +190,7 @@ class EventStore:
         Raises
         ------
         DataError
-            Where the folder holds something else: it would be lost.
+            Where the folder holds something else, or a store to which rows were appended: they would be lost.
         """
         told = progress or (lambda _: None)
         if folder is None:
@@ -202,6 +207,11 @@ class EventStore:
         if manifest is None or manifest.fingerprint != tables.fingerprint:
             if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
                 raise DataError(f"{folder} holds something that is no event store; give a new or empty folder.")
+            if has_grown(folder):
+                raise DataError(
+                    f"Rows were appended to the store in {folder}, and preparing it anew would lose them; "
+                    "give a new or empty folder."
+                )
             # Prepared beside it and moved, so that a run that is cut off leaves no half store behind.
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=made(folder.parent)))
             try:
@@ -255,7 +265,7 @@ class EventStore:
 
         Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
         """
-        return pd.read_parquet(self.folder / self._manifest.whole["activations"])
+        return pd.read_parquet(self.file("activations"))
 
     def follower_labels(self) -> pd.DataFrame:
         """Return the followers that are labelled as fake or real, sorted by follower_id and observed_at.
@@ -263,7 +273,11 @@ class EventStore:
         Columns: follower_id, observed_at, followers, following, posts, has_picture, is_private, fake; all but the first
         two float64, NaN where unknown; `fake` is 1 or 0.
         """
-        return pd.read_parquet(self.folder / self._manifest.whole["follower_labels"])
+        return pd.read_parquet(self.file("follower_labels"))
+
+    def file(self, name: str) -> Path:
+        """Return the Parquet file of a table that lies in one: accounts, campaigns, activations and the like."""
+        return self.folder / self._manifest.whole[name]
 
     def bucket(self, number: int) -> Bucket:
         """Read one bucket; the last few stay in memory. Several threads may ask at a time."""

@@ -1,7 +1,8 @@
 """The HTTP service: BentoML around `serving.answers`.
 
-Settings come from the environment: IMPEL_DATA (the source), IMPEL_MODEL (a bundle folder or a registry name),
-IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve` sets them.
+Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
+registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve`
+sets them.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def load() -> Answers:
         Where a setting is missing or wrong, or the model or the data cannot be used.
     """
     # Here, not above: these take a second to import, and `bentoml serve` imports this module in its supervisor too.
+    from features.manifest import is_store  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
@@ -58,16 +60,16 @@ def load() -> Answers:
     moment_asked = moment(as_of) if as_of else None
     predictor = Predictor.load(model, tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
     data, folder = os.environ.get("IMPEL_DATA"), os.environ.get("IMPEL_STORE")
-    if data:
+    if data and not is_store(data):
         tables = open_tables(data)
         try:
             store = EventStore.prepare(tables, Path(folder) if folder else None)
         finally:
             tables.close()
-    elif folder:
-        store = EventStore(Path(folder))
+    elif data or folder:
+        store = EventStore(Path(data or folder or ""))
     else:
-        raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or database URL of the data.")
+        raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
     return Answers(predictor, store, as_of=moment_asked)
 
 

@@ -33,6 +33,16 @@ TEXTS = (
     "\n",
     "\nlove the look of this",
 )
+OWN_TEXTS = (
+    *("this is number {}",) * 6,
+    "\u592a\u7f8e\u4e86{}",  # Chinese
+    "\u8fd9\u4e2a\u679c\u9171{}\u771f\u597d\u5403",
+    "\u3059\u3054\u30fc\u3044{}",  # Japanese
+    "\u3068\u3066\u3082\u7d20\u6575{}\u3067\u3059",
+    "\u0e2a\u0e27\u0e22\u0e21\u0e32\u0e01{}",  # Thai
+    "\u0e2d\u0e22\u0e32\u0e01\u0e25\u0e2d\u0e07\u0e17\u0e33\u0e17\u0e35\u0e48\u0e1a\u0e49\u0e32\u0e19{}",
+)
+"""Each of nobody else; with and without spaces, long and short."""
 CAPTIONS = (
     "hello \U0001f600",
     "New jelly, new tea: jelly!",
@@ -191,7 +201,11 @@ def _interactions(rng: Generator, owner: Any, ids: Any, days: int) -> pd.DataFra
             "actor_followers": _maybe(rng, rng.choice([0, 7, 500, 10_000, 10_001, 2_000_000], size)),
             "text": _maybe(
                 rng,
-                np.where(rng.random(size) < 0.6, [f"this is number {i}" for i in range(size)], rng.choice(TEXTS, size)),
+                np.where(
+                    rng.random(size) < 0.6,
+                    [OWN_TEXTS[i % len(OWN_TEXTS)].format(i) for i in range(size)],
+                    rng.choice(TEXTS, size),
+                ),
             ),
         }
     )

@@ -13,6 +13,8 @@ from training import console
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features import EventStore
+
 
 def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> pd.Timestamp | None:
     """Read a moment; UTC where it names no time zone."""
@@ -48,7 +50,8 @@ def main() -> None:
     """Say how likely each influencer is to drive the action that a campaign wants, and how sure that is.
 
     DATA is a folder of Parquet or CSV files or a .duckdb file with the tables of the data contract: accounts, posts,
-    campaigns and outcomes, and as many of the others as you have.
+    campaigns and outcomes, and as many of the others as you have. Or it is an event store that impel prepare made and
+    impel append puts the rows of each new day into.
 
     A first round: impel simulate market, impel check market, impel train market, impel backtest market --out report,
     impel rank market --campaign ID. Or all at once: impel demo.
@@ -98,15 +101,23 @@ def simulate(folder: Path, influencers: int, campaigns: int, seed: int, truth: b
 @_DATA
 @_JSON
 @click.option("--refused", metavar="DIR", type=click.Path(path_type=Path), help="Write the rows with errors here.")
-def check(data: str, as_json: bool, refused: Path | None) -> None:
+@click.option(
+    "--store",
+    "folder",
+    metavar="STORE",
+    type=click.Path(path_type=Path),
+    help="Check DATA as new rows for this event store; see impel append.",
+)
+def check(data: str, as_json: bool, refused: Path | None, folder: Path | None) -> None:
     """Check tables against the data contract: all problems at once.
 
     Exit code 1 where there is an error; warnings leave it at 0.
     """
+    from features import EventStore
     from features.checks import check as examine
 
     with console.progress("checking"):
-        report = examine(data)
+        report = examine(data, store=None if folder is None else EventStore(folder))
     written = report.refused(refused) if refused is not None else []
     if as_json:
         console.as_json(report.to_dict() | {"refused": [str(path) for path in written]})
@@ -118,6 +129,71 @@ def check(data: str, as_json: bool, refused: Path | None) -> None:
             click.echo(f"refused rows: {path}")
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+@main.command()
+@_DATA
+@click.option("--out", metavar="STORE", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
+@_JSON
+def prepare(data: str, out: Path, as_json: bool) -> None:
+    """Check DATA and prepare its event store in a folder of your own, which grows with impel append.
+
+    Commands prepare DATA by themselves and keep what they prepared in IMPEL_HOME, anew whenever DATA changes. A store
+    of your own is for data that grow day by day: give it to train, backtest, features, predict, rank and serve in
+    place of DATA. What check and scores show, texts and who did what, only the tables hold.
+
+    For example: impel prepare market --out store, then every day: impel append store new
+    """
+    from training.files import prepare as put
+
+    _tell_store(put(data, out), as_json=as_json)
+
+
+@main.command()
+@click.argument("folder", metavar="STORE", type=click.Path(path_type=Path))
+@click.argument("new", metavar="NEW")
+@_JSON
+def append(folder: Path, new: str, as_json: bool) -> None:
+    """Put new rows into an event store that impel prepare made; a day costs a day, not the history.
+
+    NEW is a folder or .duckdb file like DATA with the new rows only; any table may be missing. Accounts and campaigns
+    of the store may come again as they are. Late rows, new readings of old posts and new accounts are welcome, in any
+    order: what comes out is what impel prepare would make of all rows at once.
+
+    Refused, with the store left as it is: what breaks the data contract (impel check NEW --store STORE names every
+    problem), the same source or outcome twice, and an account or campaign with other values than in the store. Other
+    rows that come twice count twice.
+
+    A model keeps answering on the store as it grows, and impel train learns from the new outcomes. A running impel
+    serve answers from the store as it was when it started; start it again. Keep the rows: a new version of Impel or
+    DuckDB may ask for the store to be prepared anew, from all of them.
+
+    For example: impel append store new
+    """
+    from training.files import append as put
+
+    store, rows = put(folder, new)
+    _tell_store(store, as_json=as_json, rows=rows)
+
+
+def _tell_store(store: EventStore, *, as_json: bool, rows: dict[str, int] | None = None) -> None:
+    """Say what a store holds, and how many rows of each table have just come."""
+    import pandas as pd
+
+    newest = None if store.newest is pd.NaT else f"{store.newest:%Y-%m-%dT%H:%M:%SZ}"
+    sizes = {
+        "accounts": len(store.accounts),
+        "campaigns": len(store.campaigns),
+        "activations": len(store.activations()),
+    }
+    if as_json:
+        came = {} if rows is None else {"appended": rows}
+        console.as_json({"store": str(store.folder), **sizes, "newest": newest, **came})
+        return
+    for name, count in (rows or {}).items():
+        click.echo(f"{name}: {count:,} rows appended")
+    holds = ", ".join(f"{count:,} {name}" for name, count in sizes.items())
+    click.echo(f"{store.folder}: {holds}; newest moment {newest or 'none'}")
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,32 +10,76 @@ import pandas as pd
 from features import EventStore, open_tables
 from features.checks import check
 from features.errors import DataError, SettingError
+from features.manifest import Manifest, is_store
 from serving.settings import home
 from training import console
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from features.checks import CheckReport
+    from features.sources import Tables
 
 
 def prepared(data: str) -> EventStore:
-    """Open DATA's event store, prepared and checked once and kept in IMPEL_HOME for as long as DATA stays the same.
+    """Open DATA's event store: DATA itself where it is one.
+
+    Otherwise DATA is checked and prepared once, and kept in IMPEL_HOME for as long as it stays the same.
 
     Raises
     ------
     DataError
         Where DATA breaks the data contract.
     """
+    if is_store(data):
+        return EventStore(Path(data))
     with open_tables(data) as tables:
-        folder = home() / "stores" / tables.fingerprint[:16]
-        if not folder.exists():
-            with console.progress("checking"):
-                report = check(data)
-            errors = [problem for problem in report.problems if problem.severity == "error"]
-            if errors:
-                more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-                raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: impel check {data}")
-        with console.progress("preparing the event store") as tell:
-            return EventStore.prepare(tables, folder, progress=tell)
+        return _prepare(data, tables, home() / "stores" / tables.fingerprint[:16])
+
+
+def prepare(data: str, folder: Path) -> EventStore:
+    """Check DATA and prepare its event store in a folder of one's own, which rows may be appended to.
+
+    Raises
+    ------
+    DataError
+        Where DATA breaks the data contract, or the folder holds what would be lost.
+    """
+    with open_tables(data) as tables:
+        return _prepare(data, tables, folder)
+
+
+def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
+    """Check new rows and put them into an event store; return it, and how many rows of each table there were.
+
+    Raises
+    ------
+    DataError
+        Where the folder is no event store, or the rows break the data contract or cannot be appended. The store is as
+        before then.
+    """
+    store = EventStore(folder)
+    with open_tables(new, partial=True) as tables:
+        with console.progress("checking"):
+            report = check(new, store=store)
+        _refuse_errors(report, new, see=f"impel check {new} --store {folder}")
+        with console.progress("appending") as tell:
+            return store.append(tables, progress=tell), report.tables
+
+
+def _prepare(data: str, tables: Tables, folder: Path) -> EventStore:
+    there = Manifest.read(folder)
+    if there is None or there.fingerprint != tables.fingerprint:
+        with console.progress("checking"):
+            report = check(data)
+        _refuse_errors(report, data, see=f"impel check {data}")
+    with console.progress("preparing the event store") as tell:
+        return EventStore.prepare(tables, folder, progress=tell)
+
+
+def _refuse_errors(report: CheckReport, data: str, *, see: str) -> None:
+    errors = [problem for problem in report.problems if problem.severity == "error"]
+    if errors:
+        more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: {see}")
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -120,10 +120,10 @@ def card(
     if moment is pd.NaT:
         raise DataError("The data hold no event at all; give --as-of TIME.")
     at = int(microseconds(pd.Series([moment]))[0])
-    standing = standing_at(store, at)
     with open_tables(source) as tables:
         rows = statement(tables, account, as_of=moment)
         posted = tables.connection.execute("SELECT topics FROM posts WHERE account_id = ?", [account]).fetchall()
+    standing = standing_at(store, at)
     words = {code(word): word for (topics,) in posted for word in topics or () if word is not None}
     own = store.accounts.iloc[row]
     language = f" in {own['language']}" if isinstance(own["language"], str) else ""

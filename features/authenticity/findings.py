@@ -166,7 +166,8 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
     asked = microseconds(pd.Series([as_of], name="as_of"))
     published = asked // peers.PERIOD * peers.PERIOD
     peers.publish(store, np.concatenate([asked, published]))
-    of_all = dict(peers.publications(store, published.tolist(), _signs, folder="evidence"))
+    kept = store.publications_of_classifier / "evidence"
+    of_all = dict(peers.publications(store, published.tolist(), _signs, folder=kept))
     known = KnownAccount(store.bucket(int(store.bucket_of[row])), store.owner_of[[row]], asked)
     found = {name: float(values[0]) for name, values in features(known).items()}
     usual = peers.usual(known, of_all, tuple(_SIGNS))

@@ -33,7 +33,8 @@ The order here is the order of the feature matrix. What the texts below take as 
 - A reaction of somebody who has an account has a link for each third account that reacted to both in the 90 days
   before.
 - A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before
-  (case and outer white space aside).
+  (case and outer white space aside). Where no spaces part them, six characters of Chinese or Japanese, or twelve of
+  Thai, Lao, Khmer or Burmese, stand for three words.
 - The overlap of two audiences is the sum of the smaller shares; the report of each dimension is its newest.
 - Rivals of a brand are the other brands with a campaign in the same vertical that started by decided_at; topics of a
   vertical are those that such campaigns asked for.
@@ -73,7 +74,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.catalogue import (
@@ -111,9 +112,23 @@ FEATURES: dict[str, Feature] = {
 """All features by name, in the order of the matrix."""
 
 
+VERSION = 2
+"""Raise it when the numbers of a feature change under its name: models then ask to be trained anew."""
+_SHIPPED = tuple(
+    Path(__file__).parents[1] / name for name in ("follower_default.json", "authenticity/fake_audience.json")
+)
+"""What Impel comes with and features compute with: the follower classifier and the outlook of `fake_share`."""
+
+
 def digest() -> str:
-    """Return a hash of the catalogue: a model fits only the features that it was trained on."""
-    text = json.dumps([asdict(feature) for feature in FEATURES.values()], sort_keys=True)
+    """Return a hash of all that the numbers of features depend on: a model fits only those that it was trained on.
+
+    Which features there are, in which order, and when a table is missing; their version; the fitted numbers that Impel
+    comes with. Words of the catalogue may change.
+    """
+    features = [(feature.name, feature.tables[0]) for feature in FEATURES.values()]
+    fitted = [json.loads(path.read_text(encoding="utf-8")) for path in _SHIPPED]
+    text = json.dumps([VERSION, features, CATEGORIES, fitted], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

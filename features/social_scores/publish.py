@@ -92,7 +92,7 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
             yield moment, resident
     if not wanted:
         return
-    folder = store.publications / "scores" / str(VERSION)
+    folder = store.publications_of_classifier / "scores" / str(VERSION)
     missing = [moment for moment in wanted if not (folder / f"{moment}.npz").exists()]
     for moment in set(wanted) - set(missing):
         with np.load(folder / f"{moment}.npz") as saved:

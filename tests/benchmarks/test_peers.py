@@ -81,7 +81,8 @@ def _rows(folder: Path, table: str) -> list[tuple[object, ...]]:
     place = folder / "source" / table
     files = place / "*.parquet" if place.is_dir() else place.with_suffix(".parquet")
     digest = f"SELECT count(*), sum(hash(t)::HUGEINT) FROM read_parquet('{files}') AS t"
-    found: list[tuple[object, ...]] = duckdb.sql(digest).fetchall()
+    with duckdb.connect() as database:
+        found: list[tuple[object, ...]] = database.execute(digest).fetchall()
     return found
 
 

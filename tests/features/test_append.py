@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -175,8 +176,21 @@ def test_the_fingerprint_follows_what_was_appended(tmp_path: Path) -> None:
     one, two = (grown_from(EventStore(tmp_path / name), pieces[1:]) for name in ("one", "two"))
     assert one.fingerprint == two.fingerprint != first.fingerprint
     assert grown_from(first := prepared(pieces[0]), pieces[2:]).fingerprint not in {one.fingerprint, first.fingerprint}
-    # Asked for the source alone, preparing gives the store of the source alone.
-    assert_same_store(prepared(pieces[0], folder=tmp_path / "one"), prepared(pieces[0]))
+
+
+@pytest.mark.parametrize("layout", ["of this version", "of another version"])
+def test_preparing_never_loses_what_was_appended(layout: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    pieces = split(rng, random_tables(rng, **SMALL), parts=2, late=0.3)
+    grown(pieces, folder=tmp_path / "store")
+    manifest = tmp_path / "store" / "manifest.json"
+    if layout == "of another version":
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "layout": 0}))
+    before = manifest.read_bytes()
+    with pytest.raises(DataError, match=r"Rows were appended to the store in .* would lose them; give a new or empty"):
+        prepared(pieces[0], folder=tmp_path / "store")
+    assert manifest.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 def grown_from(store: EventStore, pieces: list[Frames]) -> EventStore:

@@ -88,7 +88,8 @@ def features_of(frames: Frames, decided_at: pd.Timestamp = NOW) -> pd.DataFrame:
 
 
 def words_by_pattern(text: str) -> list[str]:
-    return duckdb.execute(r"SELECT regexp_extract_all(lower(?), '[\p{L}\p{N}_]{2,}')", [text]).fetchone()[0]
+    with duckdb.connect() as database:
+        return database.execute(r"SELECT regexp_extract_all(lower(?), '[\p{L}\p{N}_]{2,}')", [text]).fetchall()[0][0]
 
 
 def similarities(captions: list[str], briefs: list[str], *, of: list[str]) -> np.ndarray:

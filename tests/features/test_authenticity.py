@@ -235,6 +235,40 @@ def test_pods_are_recognised(looks: pd.DataFrame) -> None:
         assert roc_auc_score(looks["in_pod"][known], looks[name][known]) > least, name
 
 
+SHORT = {
+    "so good": 1,
+    " so\tgood\n": 1,
+    "what a jelly": 0,
+    "\ud55c\uad6d\uc5b4 \ub108\ubb34": 1,  # Korean parts its words
+    "\ud55c\uad6d\uc5b4 \ub108\ubb34 \uc88b\uc544\uc694": 0,
+    "\u592a\u7f8e\u4e86\u592a\u7f8e": 1,  # five characters of Chinese
+    "\u592a\u7f8e\u4e86\u592a\u7f8e\u4e86": 0,
+    "\u592a\u7f8e \u4e86\u592a\u7f8e!!": 1,
+    "wow\u592a\u7f8e\u4e86\uff0c\u592a\u7f8e\u4e86": 0,
+    "\u3059\u3054\u30fc\u3044!": 1,  # four of Japanese
+    "\u30b3\u30fc\u30d2\u30fc\u5927\u597d\u304d": 0,
+    "\u0e2a\u0e27\u0e22\u0e21\u0e32\u0e01": 1,  # six of Thai
+    "\u0e2a\u0e27\u0e22\u0e21\u0e32\u0e01\u0e2a\u0e27\u0e22\u0e21\u0e32\u0e01": 0,
+    "\u0eaa\u0ea7\u0e8d\u0e87\u0eb2\u0ea1\u0eab\u0ebc\u0eb2\u0e8d\u0ec1\u0e97": 0,  # twelve of Lao
+    "\u17a2\u179f\u17d2\u1785\u17b6\u179a\u17d2\u1799": 1,  # eight of Khmer
+    "\u1021\u101b\u1019\u103a\u1038\u101c\u103e\u1010\u101a\u103a": 1,  # ten of Burmese
+    "\U0001f600" * 20: 1,
+    "": 1,
+}
+
+
+def test_a_short_comment_is_generic_in_every_script() -> None:
+    names = [f"account {number}" for number in range(len(SHORT))]
+    comments = [
+        pd.DataFrame({"actor_id": ["fan"], "kind": "comment", "at": days_ago(9), "text": text}) for text in SHORT
+    ]
+    store = store_of(
+        *(account(name, STEADY, engagements=[60], interactions=one) for name, one in zip(names, comments, strict=True))
+    )
+    X = build(store, pd.DataFrame({"campaign_id": "c", "account_id": names, "decided_at": NOW}))
+    assert dict(zip(SHORT, X["generic_comment_share_90d"], strict=True)) == SHORT
+
+
 CROWD = [account(f"peer {number}", STEADY, engagements=[55 + number] * 10) for number in range(12)]
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from features import build
+from features import build, catalogue
 from features.catalogue import CATEGORIES, FEATURES, digest, page
 from features.tables import CONTRACT
 from tests.features.compare import prepared
 from tests.features.nulls import NULL
 from tests.features.worlds import CASES, NOW, whole_world
 from tests.random_tables import random_pairs, random_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from features.catalogue.entry import Feature
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +60,47 @@ def test_features_of_a_family_stand_together() -> None:
     assert len(set(families)) == sum(one != other for one, other in zip(families, [None, *families], strict=False))
 
 
-def test_the_digest_changes_with_any_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", ["meaning", "null", "unit", "family"])
+def test_the_digest_stays_when_words_change(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest()
+    monkeypatch.setitem(FEATURES, "fee_log", replace(FEATURES["fee_log"], **{words: "a better sentence"}))
     assert digest() == before
-    monkeypatch.setitem(FEATURES, "fee_log", replace(FEATURES["fee_log"], meaning="something else"))
+
+
+def _other_order(features: dict[str, Feature]) -> dict[str, Feature]:
+    return dict(reversed(features.items()))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("VERSION", lambda version: version + 1),
+        ("FEATURES", _other_order),
+        ("FEATURES", lambda features: dict(list(features.items())[1:])),
+        ("FEATURES", lambda features: features | {"fee_log": replace(features["fee_log"], name="log_fee")}),
+        ("FEATURES", lambda features: features | {"fee_log": replace(features["fee_log"], tables=("posts",))}),
+        ("CATEGORIES", lambda names: names[:-1]),
+    ],
+    ids=["version", "order", "one less", "another name", "null without another table", "one category less"],
+)
+def test_the_digest_changes_with_numbers(
+    name: str, change: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest()
+    monkeypatch.setattr(catalogue, name, change(getattr(catalogue, name)))
+    assert digest() != before
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["follower classifier", "outlook"])
+def test_the_digest_covers_what_impel_comes_with(place: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before, shipped = digest(), list(catalogue._SHIPPED)
+    content = json.loads(shipped[place].read_text(encoding="utf-8"))
+    shipped[place] = tmp_path / "fitted.json"
+    monkeypatch.setattr(catalogue, "_SHIPPED", shipped)
+    shipped[place].write_text(json.dumps(content, indent=7))
+    assert digest() == before
+    number = {"followers": content["followers"] + 1e-9} if place else {"labels": [20.0, 21.0]}
+    shipped[place].write_text(json.dumps(content | number))
     assert digest() != before
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DAYS = 200
 OPTIONAL = [name for name, table in CONTRACT.items() if not table.required]
-MANY = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -171,21 +170,6 @@ def _one_moment(frames: Frames) -> Frames:
     }
 
 
-def _many_interactions(frames: Frames) -> Frames:
-    rng = np.random.default_rng(0)
-    moments = pd.Timestamp("2024-02-01") + pd.to_timedelta(rng.integers(0, 10**7, MANY), unit="s")
-    crowd = pd.DataFrame(
-        {
-            "actor_id": [f"crowd{number}" for number in rng.integers(0, MANY, MANY)],
-            "account_id": "a001",
-            "kind": rng.choice(["comment", "reshare"], MANY),
-            "at": moments.astype("datetime64[us]"),
-            "text": "so good to see",
-        }
-    )
-    return {**frames, "interactions": pd.concat([frames["interactions"], crowd])}
-
-
 DISTURBANCES: dict[str, Callable[[Frames], Frames]] = {
     "largest counts": _largest,
     "no followers": _counters(0),
@@ -196,7 +180,6 @@ DISTURBANCES: dict[str, Callable[[Frames], Frames]] = {
     "all zero": _all_zero,
     "a gap of four centuries": _four_centuries,
     "all at one moment": _one_moment,
-    "a hundred thousand interactions": _many_interactions,
 }
 
 

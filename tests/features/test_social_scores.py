@@ -544,5 +544,5 @@ def test_a_pair_reads_the_last_publication_before_it() -> None:
     expected = [scores_at(store, 30 * number * 86_400_000_000)[place] for number in days]
     np.testing.assert_array_equal(X, np.array(expected))
     assert not X.iloc[0].equals(X.iloc[1])
-    kept = (store.publications / "scores").rglob("*.npz")
+    kept = (store.publications_of_classifier / "scores").rglob("*.npz")
     assert sorted(int(path.stem) // 86_400_000_000 // 30 for path in kept) == [659, 660, 661]

@@ -233,9 +233,9 @@ def test_rows_of_accounts_that_are_not_listed_are_nobodys(frames: Frames, pairs:
     "word", ["food", "", "language\x1fen", "\U0001f469\u200d\U0001f373", "\u0637\u0639\u0627\u0645"]
 )
 def test_a_word_has_the_code_that_duckdb_gives_it(word: str) -> None:
-    (hashed,) = duckdb.execute(
-        "SELECT hash(word) FROM (SELECT unnest([?, 'other']) AS word) LIMIT 1", [word]
-    ).fetchone()
+    query = "SELECT hash(word) FROM (SELECT unnest([?, 'other']) AS word) LIMIT 1"
+    with duckdb.connect() as database:
+        (hashed,) = database.execute(query, [word]).fetchone()
     assert code(word) % 2**64 == hashed
 
 
@@ -262,15 +262,33 @@ def test_each_follower_classifier_has_its_own_features_and_publications(tmp_path
         assert_same_bits(one, default)
         assert_same_bits(two, other)
     store = EventStore(tmp_path / "three")
-    before = store.publications
+    before = store.publications_of_classifier
     store.follower_classifier = trained
-    assert store.publications != before
+    assert store.publications_of_classifier != before
     # As a bundle brings it.
     bucket = store.bucket(0)
     store.follower_classifier = FollowerClassifier.from_json(trained.to_json())
     assert store.bucket(0) is bucket
     store.follower_classifier = default_classifier()
-    assert store.publications == before
+    assert store.publications_of_classifier == before
+
+
+def test_what_no_follower_changes_is_published_once_for_all_classifiers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(21)
+    frames = random_tables(rng, **{**SMALL, "accounts": 14})
+    store, pairs = prepared(frames, folder=tmp_path / "store"), random_pairs(rng, frames, 60, days=120)
+    build(store, pairs)
+    shared = {path: path.stat().st_mtime_ns for path in store.publications.rglob("*.npz") if "scores" not in path.parts}
+    assert {path.relative_to(store.publications).parts[0] for path in shared} == {"peers", "vocabulary"}
+    labels = labelled(60, 70)
+    store.follower_classifier = FollowerClassifier().fit(labels, labels["fake"])
+    build(store, pairs)
+    assert {path: path.stat().st_mtime_ns for path in shared} == shared
+    own = {
+        path.relative_to(store.publications_of_classifier).parts[0]
+        for path in store.publications_of_classifier.rglob("*.npz")
+    }
+    assert own == {"scores"}
 
 
 def test_an_appended_store_keeps_its_follower_classifier() -> None:

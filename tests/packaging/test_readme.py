@@ -44,7 +44,11 @@ def outputs(place: Path) -> dict[str, str]:
 
 def test_every_command_is_found() -> None:
     assert [command.split()[:2] for command in COMMANDS if command.startswith("impel")] == [
-        ["impel", name] for name in ("simulate", "check", "train", "models", "backtest", "rank", "predict", "serve")
+        ["impel", name]
+        for name in (
+            *("simulate", "check", "train", "models", "backtest", "rank", "predict"),
+            *("prepare", "append", "rank", "serve"),
+        )
     ]
 
 
@@ -53,8 +57,11 @@ def test_commands_do_what_is_said(outputs: dict[str, str], place: Path) -> None:
     answers = next(said for command, said in outputs.items() if command.startswith("impel predict")).splitlines()
     assert answers[0].startswith("campaign_id,account_id,decided_at,at_least,likelihood")
     assert [answer.split(",")[1] for answer in answers[1:]] == ["a00001", "a00002"]
-    ranked = next(said for command, said in outputs.items() if command.startswith("impel rank")).splitlines()
-    assert len(ranked) == 6
+    for data in ("market", "store"):
+        ranked = next(said for command, said in outputs.items() if command.startswith(f"impel rank {data}"))
+        assert len(ranked.splitlines()) == 6
+    grown = next(said for command, said in outputs.items() if command.startswith("impel append"))
+    assert grown.startswith("account_stats: 1 rows appended\nstore: ")
 
 
 def test_served_answer(outputs: dict[str, str], place: Path) -> None:

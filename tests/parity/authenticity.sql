@@ -88,8 +88,12 @@ among AS (
     SELECT i.account_id, actor_id, "at" FROM others i JOIN accounts a ON a.account_id = actor_id
 ), reactions AS (
     SELECT k.*,
+        list_transform(range(1, length(text) + 1), lambda place: substring(text, place, 1)) AS letters,
         CASE WHEN kind IN ('comment', 'reply') AND text IS NOT NULL THEN
             len(regexp_extract_all(text, '\S+')) < 3
+                -- Japanese and Chinese; Thai and Lao.
+                AND len(list_filter(letters, lambda c: c BETWEEN 'ぁ' AND 'ヿ' OR c BETWEEN '一' AND '鿿')) < 6
+                AND len(list_filter(letters, lambda c: c BETWEEN 'ก' AND 'ໟ')) < 12
             OR EXISTS (FROM interactions e WHERE e.at < k.at
                        AND lower(trim(e.text, E' \t\n\r')) = lower(trim(k.text, E' \t\n\r'))) END AS generic,
         EXISTS (FROM interactions g WHERE g.actor_id = k.account_id AND g.account_id = k.actor_id

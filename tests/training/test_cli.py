@@ -60,6 +60,8 @@ COMMANDS = (
     "demo",
     "simulate",
     "check",
+    "prepare",
+    "append",
     "features",
     "train",
     "backtest",
