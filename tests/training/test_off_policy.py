@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.training.logs import world
+from benchmarks.off_policy import world
 from training.off_policy import Log, NoOverlapError, OffPolicyEvaluation
 
 NAN = float("nan")
@@ -45,7 +45,7 @@ def test_a_roster_of_those_hired_for_certain_is_worth_what_came() -> None:
 def test_differences_are_paired() -> None:
     """Two rosters that share nearly all are told apart more sharply than either is known."""
     drawn = world(np.random.default_rng(1))
-    first = drawn.roster(drawn.log.expected, k=15)
+    first = drawn.roster(drawn.log.expected)
     other = first.copy()
     other[np.flatnonzero(first)[:30]] = 0.0
     judge = OffPolicyEvaluation(drawn.log)
@@ -58,7 +58,7 @@ def test_differences_are_paired() -> None:
 
 def test_a_good_model_makes_sharper_intervals() -> None:
     drawn = world(np.random.default_rng(2), campaigns=80)
-    roster = drawn.roster(drawn.log.expected, k=15)
+    roster = drawn.roster(drawn.log.expected)
     sharp = replace(drawn.log, expected=drawn.true)
     ends = [OffPolicyEvaluation(one).estimate(roster)["doubly_robust"] for one in (drawn.log, sharp)]
     weighed = OffPolicyEvaluation(sharp).estimate(roster)["inverse_propensity"]
@@ -67,7 +67,7 @@ def test_a_good_model_makes_sharper_intervals() -> None:
 
 def test_more_coverage_is_wider() -> None:
     drawn = world(np.random.default_rng(3))
-    roster = drawn.roster(drawn.log.expected, k=15)
+    roster = drawn.roster(drawn.log.expected)
     narrow, wide = (
         OffPolicyEvaluation(drawn.log, coverage=coverage).estimate(roster)["doubly_robust"] for coverage in (0.8, 0.95)
     )

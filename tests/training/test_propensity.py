@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.training.logs import World, world
+from benchmarks.off_policy import World, world
 from training.metrics import per_campaign
 from training.propensity import effective_sample_size, propensities
 
