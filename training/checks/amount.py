@@ -19,7 +19,7 @@ class FewOutcomes(Check):
     """Figures of few activations are rough."""
 
     code = "IMP007"
-    title = "Enough outcomes were tested"
+    title = "Number of outcomes"
     severity = "medium"
     to_do = "Look at the intervals, not at the figures; bring more past outcomes."
 
@@ -36,7 +36,7 @@ class FewOutcomesOfGoal(Check):
     """What is said of a goal that was seldom pursued rests on the other goals."""
 
     code = "IMP008"
-    title = "Every goal had enough outcomes to learn from"
+    title = "Outcomes of every goal"
     severity = "medium"
     to_do = (
         "Take likelihoods for these goals as rough, and look at their row in the table of parts; bring more outcomes."
@@ -56,7 +56,7 @@ class FewAccounts(Check):
     """Outcomes of a few accounts say little about anybody else."""
 
     code = "IMP009"
-    title = "Outcomes come from many accounts"
+    title = "Number of accounts"
     severity = "medium"
     to_do = "Use the likelihoods for these accounts only, or bring outcomes of others."
 
@@ -76,7 +76,7 @@ class FewCampaigns(Check):
     """Without several campaigns nobody can say how far figures may be off."""
 
     code = "IMP010"
-    title = "Enough campaigns were tested"
+    title = "Number of campaigns"
     severity = "medium"
     to_do = "Take the figures as they are, without intervals; bring more past campaigns."
 
@@ -92,7 +92,7 @@ class NoChoice(Check):
     """Whom to hire first can be judged where a campaign hired several."""
 
     code = "IMP011"
-    title = "Campaigns hired more than one account"
+    title = "Hires per campaign"
     severity = "low"
     to_do = "Use the likelihoods; whether the order of hiring is good is not known."
 
@@ -108,7 +108,7 @@ class UnknownMoney(Check):
     """What it earned needs the fee and the value of an action."""
 
     code = "IMP012"
-    title = "Fees and values are known"
+    title = "Fees and values"
     severity = "low"
     to_do = "Fill value_per_action in campaigns and fee in outcomes where you can."
 
@@ -131,7 +131,7 @@ class MissingTables(Check):
     """What the data lack, features cannot say."""
 
     code = "IMP013"
-    title = "The data feed every family of features"
+    title = "Tables that features need"
     severity = "low"
     to_do = "Bring the tables that these features need; `impel features --describe --json` names them."
 
@@ -149,7 +149,7 @@ class FewerFolds(Check):
     """Fewer folds than asked for mean that the early ones had nothing to learn from."""
 
     code = "IMP014"
-    title = "All folds that were asked for could be tested"
+    title = "Number of folds"
     severity = "low"
     to_do = "Nothing, or ask for fewer folds; the blocks that were tested are listed below."
 
@@ -165,7 +165,7 @@ class NoOverlap(Check):
     """What a roster would have earned can be said where enough of it was hired in fact."""
 
     code = "IMP015"
-    title = "Impel would have hired accounts such as were hired"
+    title = "Overlap with past hires"
     severity = "medium"
     to_do = (
         "Try Impel's choice on a part of the next campaigns and log the propensity of every hire; then its earnings "

@@ -29,7 +29,7 @@ class LevelDrift(Check):
     """What an activation brings may rise or fall over time."""
 
     code = "IMP004"
-    title = "The level of the outcomes held"
+    title = "Drift of the level"
     severity = "medium"
     to_do = (
         "Find out what changed: prices, tracking, the platform's reach, the way actions are counted. Trust the last "
@@ -60,7 +60,7 @@ class FeatureDrift(Check):
     """A model is asked about accounts and briefs unlike those that it learnt from."""
 
     code = "IMP005"
-    title = "Features look as they did"
+    title = "Drift of features"
     severity = "low"
     to_do = (
         "See whether the named features are measured as before (a platform may have changed what it reports). If the "
@@ -90,7 +90,7 @@ class CalibrationDrift(Check):
     """Likelihoods that are right on average may be too high in one period and too low in another."""
 
     code = "IMP006"
-    title = "Likelihoods were right in every fold"
+    title = "Drift of calibration"
     severity = "medium"
     to_do = (
         "Read likelihoods of that period as too high or too low by so much. If it is the last fold, train again with "

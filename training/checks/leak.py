@@ -26,7 +26,7 @@ class LeakingFeature(Check):
     """A feature that tells the outcome almost by itself was most likely recorded after it."""
 
     code = "IMP001"
-    title = "No feature is too good to be true"
+    title = "Features too good to be true"
     severity = "high"
     to_do = (
         "Look up when the named features were recorded. If that was after decided_at, correct the times in the tables "
@@ -64,7 +64,7 @@ class NoPeeking(Check):
     """Whatever a fold learnt from must have been complete before its first tested decision."""
 
     code = "IMP002"
-    title = "Nothing was learnt from what was not known yet"
+    title = "Peeking: training and test in time"
     severity = "high"
     to_do = "Do not use these figures. The split is wrong: report it with the data's times of decision and closing."
 
@@ -90,8 +90,8 @@ class NoPeeking(Check):
         least = min(gaps) / pd.Timedelta(hours=1)
         rows = sum(len(train) for train, _ in evidence.folds)
         return self.passed(
-            f"In all {len(evidence.folds)} folds the last of the outcomes learnt from ({rows:,} altogether) closed "
-            f"{least:,.1f} hours or more before the first tested decision, and no campaign was on both sides."
+            f"In each of {len(evidence.folds)} folds all outcomes learnt from ({rows:,} altogether) had closed at least "
+            f"{least:,.1f} hours before the first tested decision, and no campaign was on both sides."
         )
 
 
@@ -99,7 +99,7 @@ class LabelMaturity(Check):
     """Outcomes that are still being counted, or were counted for unusually short or long, are not comparable."""
 
     code = "IMP003"
-    title = "Outcomes were counted to their end"
+    title = "Label maturity"
     severity = "medium"
     to_do = (
         "Check closed_at of these activations: it is the end of the attribution window, not the moment of the export. "
