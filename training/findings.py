@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SLICES = {"goal": "goal", "platform": "platform", "tier": "size", "influencer": "track record"}
 _HEADLINE_TOP = 20
 _TOP_OF_CANDIDATES = (5, 10, 20, 50, 100)
-_NO_CANDIDATES = "the candidates of past campaigns were not looked at, or are too many"
+_NO_CANDIDATES = "the candidates of past campaigns were not looked at, are too many, or nobody of them was hired"
 
 
 def findings(
@@ -70,7 +70,8 @@ def findings(
     }
     if candidates is not None:
         rows = with_propensities(candidates, predictions, seed=seed)
-        found |= {"selection": selection(rows), "off_policy": earned(rows, seed=seed)}
+        if len(rows):
+            found |= {"selection": selection(rows), "off_policy": earned(rows, seed=seed)}
     found["headline"] = headline(found)
     evidence = Evidence(activations, X, splits, predictions, found)
     return found | {"checks": [asdict(one) for one in checks.run(evidence)]}

@@ -90,8 +90,8 @@ class NoPeeking(Check):
         least = min(gaps) / pd.Timedelta(hours=1)
         rows = sum(len(train) for train, _ in evidence.folds)
         return self.passed(
-            f"In each of {len(evidence.folds)} folds all outcomes learnt from ({rows:,} altogether) had closed at least "
-            f"{least:,.1f} hours before the first tested decision, and no campaign was on both sides."
+            f"In each of {len(evidence.folds)} folds all outcomes learnt from ({rows:,} altogether) had closed "
+            f"{least:,.1f} hours or more before the first tested decision, and no campaign was on both sides."
         )
 
 
