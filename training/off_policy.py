@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
+from sklearn.linear_model import PoissonRegressor
 
 from features.errors import ImpelError
 from training.propensity import effective_sample_size
@@ -36,6 +37,7 @@ LARGEST_WEIGHT = 0.15
 """Share of all weight that a single activation may have."""
 LEAST_SUPPORTED = 0.5
 """Share of a roster that those hired must be able to stand for."""
+_RIDGE = 0.01  # of the power: a few huge errors must not turn it
 INVERSE_PROPENSITY, SELF_NORMALISED, DOUBLY_ROBUST = "inverse_propensity", "self_normalised", "doubly_robust"
 
 
@@ -178,19 +180,16 @@ class OffPolicyEvaluation:
     estimators : sequence of Estimator, optional
     coverage : float
         Of the intervals, of the expected reward of the roster in these very campaigns: what varies is who was hired and
-        what luck they had. The variance is the mean of two estimates: of the squared weighted errors, and of what
-        `deviation` lets expect for these weights: few activations seldom hold one of the rare large rewards, and by
-        themselves would look too certain. Quantiles are Student's for the effective sample size.
+        what luck they had. The variance is the larger of two estimates: the squared weighted errors, and what errors of
+        all who were hired, by `deviation`, let expect for these weights: few activations seldom hold one of the rare
+        large rewards, and by themselves would look too certain. Quantiles are Student's for the effective sample size.
     """
 
     def __init__(self, log: Log, *, estimators: Sequence[Estimator] = ESTIMATORS, coverage: float = COVERAGE) -> None:
         self.log = log
         self.estimators = estimators
         self.coverage = coverage
-        error = (log.reward - log.expected)[log.hired]
-        deviation = log.deviation[log.hired] ** 2
-        # One factor for all: a weighted sum of few errors would not know how large they can be.
-        self._variance = deviation * np.mean(error**2 / deviation) if len(error) else deviation
+        self._variance = _variance((log.reward - log.expected)[log.hired], log.deviation[log.hired])
 
     def overlap(self, roster: FloatArray) -> Overlap:
         """Return what a roster (n,) has in common with those hired."""
@@ -235,7 +234,7 @@ class OffPolicyEvaluation:
         log, weight = self.log, terms.weight
         seen = weight * log.reward[log.hired] - terms.offset
         known = weight * log.expected[log.hired] - terms.offset
-        variance = (float(seen @ seen) + float(weight**2 @ self._variance + known @ known)) / 2
+        variance = max(float(seen @ seen), float(weight**2 @ self._variance + known @ known))
         freedom = max(effective_sample_size(np.abs(weight)) - 1.0, 1.0)
         half = float(student.ppf(0.5 + self.coverage / 2, freedom)) * variance**0.5
         return OffPolicyEstimate(terms.value, terms.value - half, terms.value + half)
@@ -247,3 +246,20 @@ class OffPolicyEvaluation:
 
     def _weight(self, roster: FloatArray) -> FloatArray:
         return roster[self.log.hired] / self.log.propensity[self.log.hired]
+
+
+def _variance(error: FloatArray, deviation: FloatArray) -> FloatArray:
+    """Return the variance of rewards as a power of their deviation, learnt from all errors (n,) (Harvey 1976).
+
+    A weighted sum of few errors does not know how large they can be. The power tells a model that expects too much of
+    the best from one that expects too little.
+    """
+    if not error.any():
+        return np.zeros(len(error))
+    ratio, log_deviation = (error / deviation) ** 2, np.log(deviation)
+    level = ratio.mean()
+    spread = log_deviation.std()
+    if spread == 0:
+        return level * deviation**2
+    x = ((log_deviation - log_deviation.mean()) / spread)[:, None]
+    return level * deviation**2 * PoissonRegressor(alpha=_RIDGE, max_iter=300).fit(x, ratio / level).predict(x)
