@@ -250,8 +250,11 @@ def test_nothing_told_about_others_does_not_apply(sound: Evidence) -> None:
     assert "the candidates were not looked at" in one.said
 
 
-def test_features_that_measure_time_may_move(sound: Evidence) -> None:
-    """past_activations only ever grows, here from the first row to the last."""
+def test_records_grow_and_briefs_differ(sound: Evidence) -> None:
+    """past_activations only ever grows, here from the first row to the last; budgets are those of a few campaigns."""
     assert found("IMP005", sound).outcome == "passed"
     renamed = replace(sound, X=sound.X.rename(columns={"past_activations": "posts_90d"}))
-    assert "posts_90d" in found("IMP005", renamed).said
+    assert "1 shifted: posts_90d" in found("IMP005", renamed).said
+    campaign = sound.rows["campaign_id"].str[1:].astype(int)
+    briefs = np.random.default_rng(3).normal(size=CAMPAIGNS)[campaign]
+    assert found("IMP005", replace(sound, X=sound.X.assign(audience_fit=briefs))).outcome == "passed"
