@@ -46,8 +46,7 @@ def earned(rows: pd.DataFrame, *, seed: int) -> dict[str, Any]:
         against_hired and model_ahead (differences of net values), each with low and high
     true : where the truth is known, in `hired` and each policy: value, fees and net_value
     """
-    rows = rows[_money_known(rows)]
-    rows = rows[~_too_dear(rows)].reset_index(drop=True)
+    rows = rows[_money_known(rows)].reset_index(drop=True)
     if not rows["was_hired"].any():
         return {"why_not": "value and fees are not known of all who were hired in any campaign", "policies": {}}
     case = Case.of(rows)
@@ -164,9 +163,3 @@ def _money_known(rows: pd.DataFrame) -> pd.Series:
     if rows["paid_fee"].notna().any():
         unknown |= (hired & rows["paid_fee"].isna()) | rows["fee"].isna()
     return ~unknown.groupby(rows["campaign_id"]).transform("any")
-
-
-def _too_dear(rows: pd.DataFrame) -> pd.Series:
-    """Return who asks for more than the campaign spent on all it hired, and was not hired: never a choice."""
-    budget = rows["paid_fee"].fillna(0.0).groupby(rows["campaign_id"]).transform("sum")
-    return ~rows["was_hired"] & (rows["fee"] > budget)

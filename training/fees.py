@@ -51,4 +51,4 @@ class UsualFees:
         unknown = np.isnan(followers)
         size = np.where(unknown, 0.0, followers)
         platforms = [(accounts["platform"] == name).to_numpy(dtype=np.float64) for name in self.platforms_]
-        return np.column_stack([size, size**2, unknown, *platforms])
+        return np.column_stack([size, unknown, *platforms])

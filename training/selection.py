@@ -23,7 +23,8 @@ def with_propensities(candidates: pd.DataFrame, hired: pd.DataFrame, *, seed: in
 
     Returns
     -------
-    Those of campaigns that hired somebody among them, with `was_hired`, paid_<column of the activation>, `estimated`
+    Those of campaigns that hired somebody among them, without those who usually ask for more than the campaign spent
+    altogether, with `was_hired`, paid_<column of the activation>, `estimated`
     (propensity by `training.propensity`) and `propensity` (the logged one where there is one).
     """
     names = ["campaign_id", "account_id", *(name for name in _PAID if name in hired)]
@@ -31,7 +32,8 @@ def with_propensities(candidates: pd.DataFrame, hired: pd.DataFrame, *, seed: in
     paid = paid.rename(columns={name: f"paid_{name}" for name in _PAID})
     rows = candidates.merge(paid, on=["campaign_id", "account_id"], how="left")
     rows["was_hired"] = rows["was_hired"].notna()
-    rows = rows[rows.groupby("campaign_id")["was_hired"].transform("any")].reset_index(drop=True)
+    rows = rows[rows.groupby("campaign_id")["was_hired"].transform("any")]
+    rows = rows[~_too_dear(rows)].reset_index(drop=True)
     campaign, _ = pd.factorize(rows["campaign_id"])
     rows["estimated"] = propensities(
         rows[[name for name in VISIBLE if name in rows]].to_numpy(dtype=np.float64),
@@ -74,3 +76,10 @@ def selection(rows: pd.DataFrame) -> dict[str, Any]:
         "effective": effective_sample_size(1.0 / rows["propensity"].to_numpy()[hired]),
         "calibration": table.to_dict("records"),
     }
+
+
+def _too_dear(rows: pd.DataFrame) -> pd.Series:
+    """Return who asks for more than the campaign spent on all it hired, and was not hired: never a choice."""
+    unknown = (rows["was_hired"] & rows["paid_fee"].isna()).groupby(rows["campaign_id"]).transform("any")
+    budget = rows["paid_fee"].groupby(rows["campaign_id"]).transform("sum")
+    return ~rows["was_hired"] & (rows["fee"] > budget) & ~unknown

@@ -48,13 +48,14 @@ def hired(candidates: pd.DataFrame) -> pd.DataFrame:
 
 def test_rows_are_joined_and_counted(candidates: pd.DataFrame, hired: pd.DataFrame) -> None:
     rows = with_propensities(candidates, hired, seed=0)
-    assert len(rows) == CAMPAIGNS * ACCOUNTS
+    assert len(rows) == CAMPAIGNS * (ACCOUNTS - 1)  # who asks for more than was spent is no choice
     assert rows["was_hired"].sum() == CAMPAIGNS * HIRED
     assert (rows.loc[rows["was_hired"], "propensity"] == 0.5).all()
     found = selection(rows)
     assert found["logged_share"] == 1.0
     assert found["effective"] == pytest.approx(CAMPAIGNS * HIRED)
-    assert found["followers_hired"] < found["followers_candidates"]
+    assert found["candidates"] == len(rows)
+    assert found["followers_hired"] == pytest.approx(np.expm1(8.4))
     without = with_propensities(candidates, hired.drop(columns="propensity"), seed=0)
     assert without["propensity"].equals(without["estimated"])
     assert without["propensity"].groupby(without["campaign_id"]).sum().to_numpy() == pytest.approx(
@@ -68,7 +69,7 @@ def test_campaigns_that_hired_nobody_of_them_are_left_out(candidates: pd.DataFra
     assert with_propensities(candidates, hired.assign(account_id="nobody"), seed=0).empty
 
 
-def test_who_asks_for_more_than_was_spent_is_no_choice(candidates: pd.DataFrame, hired: pd.DataFrame) -> None:
+def test_every_roster_spends_what_was_paid(candidates: pd.DataFrame, hired: pd.DataFrame) -> None:
     found = earned(with_propensities(candidates, hired, seed=0), seed=0)
     assert found["candidates"] == CAMPAIGNS * (ACCOUNTS - 1)
     assert found["budget"] == CAMPAIGNS * HIRED * FEE
@@ -98,6 +99,7 @@ def test_a_campaign_with_an_unknown_fee_is_left_out(candidates: pd.DataFrame, hi
     hired.loc[hired.index[0], "fee"] = np.nan
     found = earned(with_propensities(candidates, hired, seed=0), seed=0)
     assert found["campaigns"] == CAMPAIGNS - 1
+    assert len(with_propensities(candidates, hired.assign(fee=np.nan), seed=0)) == CAMPAIGNS * ACCOUNTS
     nothing = earned(with_propensities(candidates, hired.assign(value=np.nan), seed=0), seed=0)
     assert nothing["policies"] == {}
     assert "not known" in nothing["why_not"]
