@@ -218,9 +218,7 @@ def test_rosters_spend_what_was_paid(known: Backtest, plain: Backtest) -> None:
     assert {"model", "followers", "engagement_rate", "klout", "random"} <= set(found["policies"])
     for one in found["policies"].values():
         assert one["true"]["fees"] == pytest.approx(fees, rel=1e-5)
-    assert (
-        plain.metrics["off_policy"]["why_not"] == "the candidates of past campaigns were not looked at, or are too many"
-    )
+    assert "were not looked at" in plain.metrics["off_policy"]["why_not"]
 
 
 def test_what_others_would_have_earned_is_near_the_truth(known: Backtest, others: Backtest) -> None:

@@ -207,7 +207,7 @@ def about_earned(m: Metrics) -> str:
     if sure:
         said += f" It is ahead beyond doubt of: {', '.join(sure)}."
     if behind:
-        said += f" It is behind beyond doubt: {', '.join(behind)}."
+        said += f" Beyond doubt more would have been earned by: {', '.join(behind)}."
     return said.strip()
 
 
