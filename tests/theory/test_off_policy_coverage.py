@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from benchmarks.off_policy import coverage, judged, world
 
-REPEATS = {"known": 200, "estimated": 60}
+REPEATS = {"known": 150, "estimated": 50}
 ESTIMATORS = ("inverse_propensity", "self_normalised", "doubly_robust")
 
 

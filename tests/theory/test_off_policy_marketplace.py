@@ -10,7 +10,7 @@ from training.marketplace import activations, briefs, population
 from training.metrics import bought_share
 from training.off_policy import Log, NoOverlapError, OffPolicyEvaluation
 
-MARKETS, DRAWS = 4, 40
+MARKETS, DRAWS = 3, 30
 INFLUENCERS, CAMPAIGNS = 120, 120
 
 

@@ -156,11 +156,11 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, pictur
                 axes.hlines(place, one["low"], one["high"], color=_INK, linewidth=1.4, zorder=4)
             # On a narrow screen there is no room for words beside the bars.
             height, base = (place + 0.28, "bottom") if narrow else (place, "center")
-            write = partial(axes.text, transform=axes.get_yaxis_transform(), verticalalignment=base)
-            write(0.0 if narrow else -0.02, height, _LABELS[name], ha="left" if narrow else "right")
-            # The line of nothing passes behind the number.
+            # Where words stand on the drawing, its lines pass behind them.
             box = {"facecolor": _COLOURS["--card"], "edgecolor": "none", "pad": 1} if narrow else None
-            write(1.0 if narrow else 1.16, height, tell(one["value"]), ha="right", bbox=box)
+            write = partial(axes.text, transform=axes.get_yaxis_transform(), verticalalignment=base, bbox=box)
+            write(0.0 if narrow else -0.02, height, _LABELS[name], ha="left" if narrow else "right")
+            write(1.0 if narrow else 1.16, height, tell(one["value"]), ha="right")
         axes.axvline(0, color=_INK, linewidth=0.8)
         axes.set_yticks([])
         axes.set_ylim(-0.6, len(order) - (0.1 if narrow else 0.4))
