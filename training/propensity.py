@@ -58,7 +58,6 @@ def propensities(
     campaign: IntArray,
     *,
     order: npt.NDArray[np.generic],
-    blocks: int = _BLOCKS,
     seed: int = 0,
 ) -> FloatArray:
     """Return the probability with which each candidate was hired, learnt from other blocks of campaigns (n,).
@@ -70,9 +69,7 @@ def propensities(
     hired : array of bool, shape (n,)
     campaign : codes 0..m-1, shape (n,)
     order : array of shape (m,)
-        When each campaign decided: blocks are of campaigns that follow each other.
-    blocks : int
-        Each is left out once; fewer where there are few campaigns.
+        When each campaign decided: five blocks of campaigns that follow each other are left out in turn.
     seed : int
         Of the sample of those not hired.
 
@@ -84,7 +81,7 @@ def propensities(
     campaigns = len(order)
     place = np.empty(campaigns, dtype=np.intp)
     place[np.argsort(order, kind="stable")] = np.arange(campaigns)
-    blocks = min(blocks, campaigns)
+    blocks = min(_BLOCKS, campaigns)
     block = (place * blocks // max(campaigns, 1))[campaign]
     design = _design(X, campaign, campaigns)
     chance = per_campaign(campaign, hired.astype(np.float64)) * _OTHERS / np.bincount(campaign)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks.off_policy import World, world
+from features.catalogue import FEATURES
 from training.metrics import per_campaign
-from training.propensity import effective_sample_size, propensities
+from training.propensity import VISIBLE, effective_sample_size, propensities
 
 CAMPAIGNS = 60
 
@@ -18,6 +19,10 @@ def learnt(drawn: World, **changes: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def drawn() -> World:
     return world(np.random.default_rng(0), campaigns=CAMPAIGNS)
+
+
+def test_what_can_be_seen_are_features() -> None:
+    assert set(VISIBLE) <= set(FEATURES)
 
 
 @pytest.mark.parametrize(
