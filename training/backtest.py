@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from training.fold import Truth
+    from training.fold import Accounts, Candidates
     from training.metrics import FloatArray
     from training.model import ActionModel
 
@@ -43,6 +43,8 @@ COLUMNS = (
     "closed_at",
 )
 _FEWEST_TRAINING_ROWS = 30
+MOST_CANDIDATES = 1_000_000
+"""Pairs of campaign and account that are looked at, unless the truth is given: about two minutes' work."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def backtest(
     folds: int = 5,
     test_share: float = 0.6,
     at_least: int | None = None,
-    truth: Truth | None = None,
+    truth: Candidates | None = None,
+    accounts: Accounts | None = None,
     metadata: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -87,7 +90,8 @@ def backtest(
         Point-in-time features, rows as in `activations`. Where labels of followers were learnt from, they are to be
         labels of before `first_decision`, of these activations and settings: `training.follower_labels.use_labels`.
     activations : DataFrame of n rows
-        campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
+        campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at and, where it was
+        logged, propensity: with which probability the account was chosen.
     model : ActionModel
         Cloned and fitted anew for every fold.
     folds : int
@@ -96,8 +100,11 @@ def backtest(
         Share of the activations, the last ones in time, that is tested; the first model learns from those before.
     at_least : int, optional
         How many actions count as reached; left out, the break-even of each activation, else 1.
-    truth : Truth, optional
+    truth : Candidates, optional
         Of simulated data: then all candidates are judged too, not only those who were hired.
+    accounts : Accounts, optional
+        All that could have been hired (`training.candidates.KnownAccounts`): then it is estimated what others would
+        have earned, in as many campaigns as have a million candidates together. Not needed beside `truth`.
     metadata : mapping, optional
         Facts for the report; `families_without` names the feature families that the data could not feed.
     seed : int
@@ -121,7 +128,8 @@ def backtest(
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     rows["value"] = rows["actions"] * rows["value_per_action"]
     windows, tested, judged = [], [], []
-    for number, (train, test) in enumerate(_splits(rows, folds=folds, test_share=test_share), start=1):
+    splits = list(_splits(rows, folds=folds, test_share=test_share))
+    for number, (train, test) in enumerate(splits, start=1):
         tell(f"fold {number}: learning from {len(train):,} activations, testing on {len(test):,}")
         window = _window(rows, train, test, number=number)
         fold = Fold.fit(model, rows.iloc[train], X.iloc[train], seed=seed)
@@ -131,6 +139,11 @@ def backtest(
             hired = candidates.hired
             judged.append(candidates.everyone)
             window["campaigns_without_truth"] = candidates.too_early
+        elif accounts is not None:
+            some = _some(hired, MOST_CANDIDATES // len(splits) // max(accounts.size, 1))
+            if len(some):
+                source = accounts.at(rows.iloc[train], X.iloc[train], _decided(some))
+                judged.append(fold.candidates(some, source, progress=tell).everyone)
         windows.append(window)
         tested.append(hired)
     if not tested:
@@ -143,8 +156,11 @@ def backtest(
     settings = {"folds": folds, "at_least": at_least, "seed": seed, "confidence": COVERAGE, "interval": INTERVAL}
     found = findings(
         rows,
+        X,
         predictions,
         pd.concat(judged, ignore_index=True) if judged else None,
+        truth_known=truth is not None,
+        splits=splits,
         windows=windows,
         settings=settings,
         metadata=dict(metadata or {}),
@@ -171,7 +187,21 @@ def _splits(activations: pd.DataFrame, *, folds: int, test_share: float) -> Iter
     )
 
 
-def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, truth: Truth | None) -> None:
+def _some(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the activations of up to `most` campaigns, spread evenly over time."""
+    first = rows.groupby("campaign_id")["decided_at"].min().sort_values(kind="stable")
+    names = first.index[np.unique(np.linspace(0, len(first) - 1, min(most, len(first))).astype(np.intp))]
+    return rows[rows["campaign_id"].isin(names)]
+
+
+def _decided(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return when the campaigns of activations decided, and what an action was worth to them."""
+    return rows.groupby("campaign_id", as_index=False).agg(
+        decided_at=("decided_at", "min"), value_per_action=("value_per_action", "first")
+    )
+
+
+def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, truth: Candidates | None) -> None:
     if len(X) != len(activations):
         raise DataError(f"X has {len(X)} rows, activations {len(activations)}; build the features of these activations")
     lacking = [name for name in COLUMNS if name not in activations.columns]

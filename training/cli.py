@@ -295,6 +295,7 @@ def backtest(
     from training import report
     from training.backtest import backtest as judge
     from training.backtest import first_decision
+    from training.candidates import KnownAccounts, logged_propensities
     from training.files import prepared
     from training.follower_labels import use_labels
     from training.model import ActionModel
@@ -303,6 +304,7 @@ def backtest(
 
     store = prepared(data)
     activations = closed(store)
+    activations["propensity"] = logged_propensities(data, activations)
     first = first_decision(activations, folds=folds, test_share=test_share)
     with console.progress("backtesting") as tell:
         if first is not None:
@@ -316,14 +318,26 @@ def backtest(
             test_share=test_share,
             at_least=at_least,
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
+            accounts=KnownAccounts(store),
             metadata={"families_without": catalogue.lost_families(store.missing)},
             progress=tell,
         )
     page = report.write(result, out)
+    _say_checks(result.metrics["checks"])
     if as_json:
         console.as_json(result.metrics)
     else:
         click.echo(page)
+
+
+def _say_checks(findings: list[dict[str, str]]) -> None:
+    """Say on stderr which checks found an issue, and how many did not."""
+    for one in findings:
+        if one["outcome"] == "issue":
+            console.note(f"{one['code']} ({one['severity']}): {one['said']} {one['to_do']}")
+    counts = {outcome: sum(one["outcome"] == outcome for one in findings) for outcome in ("issue", "passed")}
+    left = len(findings) - sum(counts.values())
+    console.note(f"checks: {counts['issue']} found an issue, {counts['passed']} passed, {left} do not apply")
 
 
 @main.command()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 BASE_RATE = "base_rate"
 FEWEST_ROWS = 30
 TOP = (1, 3, 5, 10, 20, 50)
+SPENT_SHARE = 0.5
 GAIN_SHARES = tuple(round(0.05 * step, 2) for step in range(21))
 TIERS = (
     "nano (below 10,000)",
@@ -132,6 +133,39 @@ def top_figures(pool: Pool, *, tops: Sequence[int] = TOP) -> list[dict[str, Any]
     campaigns, each counting the same.
     """
     return [_top(pool, k) for k in tops if (pool.sizes > k).any()]
+
+
+def spend_figures(pool: Pool, *, share: float = SPENT_SHARE) -> dict[str, Any]:
+    """Return what a share of each campaign's fees would have bought among those hired, in the order of each policy.
+
+    Of campaigns with several rows whose value and fee are known of everybody. `hired` is what was bought in fact for as
+    much: the same share of everything; *_ahead: the paired differences, above 0 where the model is better.
+    """
+    value, fee = pool.array("value"), pool.array("fee")
+    whole, fees = (metrics.per_campaign(pool.campaign, amount) for amount in (value, fee))
+    known = np.isfinite(whole) & (fees > 0) & (pool.sizes > 1)
+    if not known.any():
+        return {"share": share, "campaigns": 0, "policies": {}}
+    budget = np.where(known, share * fees, 0.0)
+    price = np.where(np.isnan(fee), 0.0, fee)
+
+    def bought(order: IntArray) -> Estimate:
+        part = metrics.bought_share(pool.campaign, order, price, budget)
+        return pool.bootstrap.total(np.where(known, metrics.per_campaign(pool.campaign, part * value), np.nan))
+
+    values = {name: bought(order) for name, order in pool.order.items()}
+    hired = pool.bootstrap.total(np.where(known, share * whole, np.nan))
+    return {
+        "share": share,
+        "campaigns": int(known.sum()),
+        "fees": float(budget.sum()),
+        "hired": {"value": hired.to_dict(), "model_ahead": difference(values[MODEL], hired).to_dict()},
+        "policies": {
+            name: {"value": one.to_dict()}
+            | ({} if name == MODEL else {"model_ahead": difference(values[MODEL], one).to_dict()})
+            for name, one in values.items()
+        },
+    }
 
 
 def gain_curves(pool: Pool) -> dict[str, Any]:

@@ -1,31 +1,38 @@
-"""Everything that a backtest found, as one dictionary: figures, what they rest on, and what to be careful about."""
+"""Everything that a backtest found, as one dictionary: figures, what they rest on, and what the checks say."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import evaluate, metrics
-from training.bootstrap import FEWEST_CAMPAIGNS
+from training import checks, evaluate, metrics
+from training.checks.check import Evidence
+from training.earned import earned
 from training.policies import MODEL, RANDOM, SIMPLE, availability
+from training.selection import selection, with_propensities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
 SLICES = {"goal": "goal", "platform": "platform", "tier": "size", "influencer": "track record"}
 _HEADLINE_TOP = 20
 _TOP_OF_CANDIDATES = (5, 10, 20, 50, 100)
-_FEW_ROWS, _FEW_OUTCOMES, _FEW_ACCOUNTS = 500, 50, 30
+_NO_CANDIDATES = "the candidates of past campaigns were not looked at, are too many, or nobody of them was hired"
 
 
 def findings(
     activations: pd.DataFrame,
+    X: pd.DataFrame,
     predictions: pd.DataFrame,
     candidates: pd.DataFrame | None,
     *,
+    truth_known: bool,
+    splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     windows: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     metadata: Mapping[str, Any],
@@ -34,9 +41,11 @@ def findings(
 
     Parameters
     ----------
-    activations : all of them, with at_least
+    activations, X : all of them, with at_least and outcome, and their features
     predictions : those that were tested, as `Fold.hired` returns them
-    candidates : all candidates with true outcomes, as `evaluate` takes them; None where the truth is not known
+    candidates : all candidates, as `Judged.everyone`; None where they were not looked at
+    splits : positions of the activations that each fold learnt from and tested
+    truth_known : whether their true outcomes are among their columns
     windows, settings, metadata : of the folds, the call and the data
     """
     seed = int(settings["seed"])
@@ -53,10 +62,19 @@ def findings(
         "forecast": _forecast(pool),
         "ranking": evaluate.top_figures(pool),
         "gains": evaluate.gain_curves(pool),
+        "spend": evaluate.spend_figures(pool),
         "slices": evaluate.slice_figures(pool, columns=SLICES),
-        "truth": None if candidates is None else _truth(candidates, seed=seed),
+        "truth": _truth(candidates, seed=seed) if candidates is not None and truth_known else None,
+        "selection": None,
+        "off_policy": {"why_not": _NO_CANDIDATES, "policies": {}},
     }
-    return found | {"headline": headline(found), "warnings": warnings(found)}
+    if candidates is not None:
+        rows = with_propensities(candidates, predictions, seed=seed)
+        if len(rows):
+            found |= {"selection": selection(rows), "off_policy": earned(rows, seed=seed)}
+    found["headline"] = headline(found)
+    evidence = Evidence(activations, X, splits, predictions, found)
+    return found | {"checks": [asdict(one) for one in checks.run(evidence)]}
 
 
 def headline(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,43 +112,6 @@ def headline(found: Mapping[str, Any]) -> dict[str, Any]:
         "best_rule": best(figures, measure),
         "best_score": best(found["likelihood"], "score_auc"),
     }
-
-
-def warnings(found: Mapping[str, Any]) -> list[str]:
-    """Return what a reader must know before trusting the figures, in plain sentences."""
-    data, said = found["data"], []
-    tested, reached = data["tested"], round(data["reached_share"] * data["tested"])
-    if tested < _FEW_ROWS or min(reached, tested - reached) < _FEW_OUTCOMES:
-        said.append(
-            f"Few outcomes: {tested:,} activations could be tested, of which {reached:,} brought what was asked for. "
-            "The figures are rough; look at their intervals."
-        )
-    if data["accounts"] < _FEW_ACCOUNTS:
-        accounts = "one account" if data["accounts"] == 1 else f"{data['accounts']} accounts"
-        said.append(
-            f"All outcomes come from {accounts}: the figures say how well outcomes of these are foreseen, "
-            "not how well anybody else's would be. The intervals do not cover that."
-        )
-    if data["campaigns"] < FEWEST_CAMPAIGNS:
-        said.append(f"Only {data['campaigns']} campaigns were tested: too few to say how far the figures may be off.")
-    if not data["campaigns_with_several"]:
-        said.append("No tested campaign hired more than one account: whom to hire first could not be judged.")
-    if not data["value_known_share"]:
-        said.append("The value of an action is not known, so nothing is said in money.")
-    elif not data["fee_known_share"]:
-        said.append("Fees are not known, so nothing is said about net value, and break-even is one action.")
-    elif min(data["value_known_share"], data["fee_known_share"]) < 1:
-        said.append(
-            f"Fees are known of {data['fee_known_share']:.0%} of the tested activations and the value of an action of "
-            f"{data['value_known_share']:.0%}: money is summed over the campaigns where both are known."
-        )
-    if without := found["metadata"].get("families_without"):
-        said.append("Features that this data could not feed, by family: " + ", ".join(map(str, without)) + ".")
-    if len(found["folds"]) < found["settings"]["folds"]:
-        said.append(
-            f"{found['settings']['folds']} folds were asked for, {len(found['folds'])} had enough outcomes before them."
-        )
-    return said
 
 
 def _entry(ranking: Sequence[dict[str, Any]], most: float) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from training.policies import (
     by_money,
     simple_scores,
 )
+from training.propensity import VISIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,24 +33,35 @@ INTERVAL = 0.9  # coverage of the intervals of actions that are judged
 _CHUNK_ROWS = 50_000  # candidates whose features are in memory at a time
 
 
-class Truth(Protocol):
-    """The truth of a simulated marketplace, built on demand."""
+class Candidates(Protocol):
+    """All whom campaigns could have hired, built on demand."""
 
     def candidates(self, campaign_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all candidates of these campaigns, and their features in the same order.
 
-        The first frame has campaign_id, account_id, decided_at, fee, at_least, and the true expected_actions and
-        likelihood (of at_least actions).
+        The first frame has campaign_id, account_id, decided_at, fee, at_least and, of a simulated marketplace, the true
+        expected_actions and likelihood (of at_least actions).
         """
 
 
-class Candidates(NamedTuple):
+class Accounts(Protocol):
+    """Accounts that become candidates once it is known what they ask; see `training.candidates.KnownAccounts`."""
+
+    @property
+    def size(self) -> int:
+        """Return how many there are."""
+
+    def at(self, rows: pd.DataFrame, X: pd.DataFrame, decided: pd.DataFrame) -> Candidates:
+        """Return them as candidates of the campaigns of `decided`, from past activations and their features."""
+
+
+class Judged(NamedTuple):
     """What a fold says of all candidates of its campaigns.
 
     Parameters
     ----------
-    hired : the rows of those hired, with the truth about them
-    everyone : all candidates, as `evaluate` takes them
+    hired : the rows of those hired, with the truth about them where it is known
+    everyone : all candidates, as `evaluate` takes them where the truth is known, and as `earned` does
     too_early : campaigns left out because their candidates stood before the fold's training ended
     """
 
@@ -97,7 +109,7 @@ class Fold:
             **said,
         )
 
-    def candidates(self, hired: pd.DataFrame, truth: Truth, *, progress: Callable[[str], None]) -> Candidates:
+    def candidates(self, hired: pd.DataFrame, source: Candidates, *, progress: Callable[[str], None]) -> Judged:
         """Judge all candidates of the campaigns of `hired`, some campaigns at a time."""
         start = hired["decided_at"].min()
         values = hired.groupby("campaign_id")["value_per_action"].first()
@@ -105,7 +117,7 @@ class Fold:
         everyone, truths, too_early, done = [], [], 0, 0
         while left:
             names, left = left[:chunk], left[chunk:]
-            pairs, X = truth.candidates(names)
+            pairs, X = source.candidates(names)
             pairs, X = pairs.reset_index(drop=True), X.reset_index(drop=True)
             pairs["value_per_action"] = pairs["campaign_id"].map(values)
             pairs["goal"] = X["goal"]
@@ -121,21 +133,26 @@ class Fold:
             progress(f"  judged {done:,} candidates, {len(left):,} campaigns to go")
         known = pd.concat(truths).drop_duplicates(["campaign_id", "account_id"])
         merged = hired.reset_index(names="row").merge(known, on=["campaign_id", "account_id"], how="left")
-        return Candidates(merged.set_index("row"), pd.concat(everyone, ignore_index=True), too_early)
+        return Judged(merged.set_index("row"), pd.concat(everyone, ignore_index=True), too_early)
 
     def _everyone(self, pairs: pd.DataFrame, X: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-        """Return rows for `evaluate`, their outcomes being true expectations; single precision, as they are many."""
-        said = self._said(pairs, X, self.model.bundle_.distribution(X))
-        figures = {
-            "outcome": pairs["likelihood"],
-            "actions": pairs["expected_actions"],
-            "value": pairs["expected_actions"] * pairs["value_per_action"],
+        """Return the rows of `Judged.everyone`; single precision, as they are many."""
+        answers = self.model.bundle_.distribution(X)
+        figures = self._said(pairs, X, answers) | {
             "fee": pairs["fee"],
-            f"score_{ORACLE}": true[f"score_{ORACLE}"],
-            f"likelihood_{ORACLE}": true[f"likelihood_{ORACLE}"],
+            "expected_value": answers.expected() * pairs["value_per_action"].to_numpy(dtype=np.float64),
         }
-        numbers = pd.DataFrame(said | figures, index=pairs.index).astype(np.float32)
-        return pd.concat([pairs[["campaign_id", "account_id", "goal"]], numbers], axis=1)
+        figures |= {name: X[name] for name in VISIBLE if name in X}
+        if "likelihood" in pairs:
+            figures |= {
+                "outcome": pairs["likelihood"],
+                "actions": pairs["expected_actions"],
+                "value": pairs["expected_actions"] * pairs["value_per_action"],
+                f"score_{ORACLE}": true[f"score_{ORACLE}"],
+                f"likelihood_{ORACLE}": true[f"likelihood_{ORACLE}"],
+            }
+        numbers = pd.DataFrame(figures, index=pairs.index).astype(np.float32)
+        return pd.concat([pairs[["campaign_id", "account_id", "goal", "decided_at"]], numbers], axis=1)
 
     def _said(self, pairs: pd.DataFrame, X: pd.DataFrame, answers: ActionDistribution) -> dict[str, Any]:
         """Return score and likelihood of each policy; pairs has at_least, fee and value_per_action."""
@@ -160,9 +177,13 @@ class Fold:
 
 
 def _true(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the truth about pairs, nothing but their keys where it is not known."""
+    keys = pairs[["campaign_id", "account_id"]]
+    if "likelihood" not in pairs:
+        return keys
     expected = pairs["expected_actions"].to_numpy(dtype=np.float64)
     net = expected * pairs["value_per_action"].to_numpy(dtype=np.float64) - pairs["fee"].to_numpy(dtype=np.float64)
-    return pairs[["campaign_id", "account_id"]].assign(
+    return keys.assign(
         **{
             f"score_{ORACLE}": by_money(_campaign(pairs), net, expected),
             f"likelihood_{ORACLE}": pairs["likelihood"].to_numpy(dtype=np.float64),

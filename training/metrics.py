@@ -167,21 +167,30 @@ def gains(
     Rows are bought in the order of their rank; where the share ends within a row, that row counts in part. A cost of
     1 each makes it the share of the rows. NaN where a campaign has no amount or no cost at all.
     """
-    order = np.lexsort((rank, campaign))
-    owner, gain, price = campaign[order], amount[order], cost[order]
     whole, budget = per_campaign(campaign, amount), per_campaign(campaign, cost)
-    spent = np.cumsum(price)
-    first = np.searchsorted(owner, np.arange(len(budget)))
-    before = spent - price - (spent - price)[first][owner]
     found = []
     for share in shares:
-        left = share * budget[owner] - before
-        # What costs nothing is taken as soon as its turn comes.
-        taken = np.where(
-            price > 0, np.clip(left / np.where(price > 0, price, 1.0), 0.0, 1.0), (left >= -1e-9 * budget[owner]) * 1.0
-        )
-        found.append(np.where(budget > 0, _ratio(per_campaign(owner, gain * taken), whole), np.nan))
+        bought = bought_share(campaign, rank, cost, share * budget)
+        found.append(np.where(budget > 0, _ratio(per_campaign(campaign, amount * bought), whole), np.nan))
     return np.column_stack(found)
+
+
+def bought_share(campaign: IntArray, rank: IntArray, cost: FloatArray, budget: FloatArray) -> FloatArray:
+    """Return which share of each row a campaign's budget (n_campaigns,) buys in the order of the rank: 1, 0 or a part.
+
+    What costs nothing is bought as soon as its turn comes.
+    """
+    order = np.lexsort((rank, campaign))
+    owner, price = campaign[order], cost[order]
+    spent = np.cumsum(price)
+    first = np.searchsorted(owner, np.arange(len(budget))).clip(max=max(len(owner) - 1, 0))
+    before = spent - price - (spent - price)[first][owner]
+    left = budget[owner] - before
+    share = np.empty(len(owner))
+    share[order] = np.where(
+        price > 0, np.clip(left / np.where(price > 0, price, 1.0), 0.0, 1.0), (left >= -1e-9 * budget[owner]) * 1.0
+    )
+    return share
 
 
 def interval_coverage(actual: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:

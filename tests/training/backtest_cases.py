@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,7 @@ def model() -> ActionModel:
 
 @dataclass(frozen=True)
 class Market:
-    """Features, activations and, as a `Truth`, all candidates."""
+    """Features, activations and all candidates: with the truth about them, or as `Accounts` without."""
 
     X: pd.DataFrame
     activations: pd.DataFrame
@@ -35,6 +35,15 @@ class Market:
     def candidates(self, campaign_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         chosen = self.pairs["campaign_id"].isin(list(campaign_ids))
         return self.pairs[chosen], self.pairs_x[chosen]
+
+    @property
+    def size(self) -> int:
+        return self.pairs["account_id"].nunique()
+
+    def at(self, rows: pd.DataFrame, X: pd.DataFrame, decided: pd.DataFrame) -> Market:
+        assert rows["closed_at"].max() <= decided["decided_at"].min()
+        assert len(X) == len(rows)
+        return replace(self, pairs=self.pairs.drop(columns=["expected_actions", "likelihood"]))
 
 
 def market(*, campaigns: int = 40, accounts: int = 60, hired: int = 12, seed: int = 0) -> Market:

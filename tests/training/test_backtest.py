@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,13 @@ def small() -> Market:
 @pytest.fixture(scope="session")
 def plain(small: Market) -> Backtest:
     return backtest(small.X, small.activations, model=model(), folds=3)
+
+
+@pytest.fixture(scope="session")
+def others(small: Market) -> Backtest:
+    """Everybody could have been hired, and that each of 60 was one of 12 is logged."""
+    logged = small.activations.assign(propensity=12 / 60)
+    return backtest(small.X, logged, model=model(), folds=3, accounts=small)
 
 
 @pytest.fixture(scope="session")
@@ -181,6 +189,104 @@ def test_the_truth_changes_nothing_of_what_was_said(plain: Backtest, known: Back
         assert repr(known.metrics["likelihood"][name]) == repr(figures)
 
 
+def test_half_of_the_fees_by_hand(plain: Backtest) -> None:
+    rows, found = plain.predictions, plain.metrics["spend"]
+    assert found["fees"] == pytest.approx(rows["fee"].sum() / 2)
+    worth = rows["actions"] * rows["value_per_action"]
+    assert found["hired"]["value"]["value"] == pytest.approx(worth.sum() / 2)
+    total = 0.0
+    for _, campaign in rows.assign(worth=worth).groupby("campaign_id"):
+        left = campaign["fee"].sum() / 2
+        for _, row in campaign.sort_values("score_followers", ascending=False).iterrows():
+            part = min(left / row["fee"], 1.0)
+            total += part * row["worth"]
+            left -= part * row["fee"]
+    assert found["policies"]["followers"]["value"]["value"] == pytest.approx(total)
+    mine = found["policies"]["model"]["value"]["value"]
+    assert found["policies"]["followers"]["model_ahead"]["value"] == pytest.approx(mine - total)
+    assert found["hired"]["model_ahead"]["value"] == pytest.approx(mine - worth.sum() / 2)
+
+
+def test_rosters_spend_what_was_paid(known: Backtest, plain: Backtest) -> None:
+    found = known.metrics["off_policy"]
+    rows = known.predictions
+    value, fees = (rows["actions"] * rows["value_per_action"]).sum(), rows["fee"].sum()
+    assert found["spend"] == "fees"
+    assert found["budget"] == pytest.approx(fees)
+    assert found["hired"]["value"] == pytest.approx(value)
+    assert found["hired"]["net_value"] == pytest.approx(value - fees)
+    assert {"model", "followers", "engagement_rate", "klout", "random"} <= set(found["policies"])
+    for one in found["policies"].values():
+        assert one["true"]["fees"] == pytest.approx(fees, rel=1e-5)
+    assert "were not looked at" in plain.metrics["off_policy"]["why_not"]
+
+
+def test_what_others_would_have_earned_is_near_the_truth(known: Backtest, others: Backtest) -> None:
+    """Hires were by chance here: whatever is told holds the truth, and it is told of whoever hires enough."""
+    truth, told = known.metrics["off_policy"]["policies"], others.metrics["off_policy"]["policies"]
+    assert set(truth) == set(told)
+    ends = [
+        (one["doubly_robust"]["net_value"], truth[name]["true"]["net_value"])
+        for name, one in told.items()
+        if not one["why_not"]
+    ]
+    assert len(ends) >= 4
+    assert all(end["low"] <= true <= end["high"] for end, true in ends)
+    assert told["model"]["doubly_robust"]["against_hired"]["low"] > 0
+    assert "true" not in told["model"]
+    for one in told.values():
+        assert bool(one["why_not"]) == (one["overlap"]["effective"] < 20)
+
+
+def test_logged_propensities_are_used_and_others_estimated(small: Market, others: Backtest) -> None:
+    found = others.metrics["selection"]
+    assert found["logged_share"] == 1.0
+    assert found["auc"] == pytest.approx(0.5, abs=0.06)
+    assert found["effective"] == pytest.approx(found["hired"])
+    half = small.activations.assign(propensity=np.where(small.activations.index % 2, 12 / 60, np.nan))
+    mixed = backtest(small.X, half, model=model(), folds=3, accounts=small)
+    assert mixed.metrics["selection"]["logged_share"] == pytest.approx(0.5, abs=0.01)
+    mine, theirs = (run.metrics["off_policy"]["policies"]["model"]["doubly_robust"] for run in (mixed, others))
+    assert mine["value"]["value"] != theirs["value"]["value"]
+    assert mine["value"]["value"] == pytest.approx(theirs["value"]["value"], rel=0.15)
+
+
+def test_candidates_change_nothing_of_what_was_said(plain: Backtest, others: Backtest) -> None:
+    columns = plain.predictions.columns
+    pd.testing.assert_frame_equal(others.predictions[columns], plain.predictions, check_exact=True)
+    assert others.metrics["truth"] is None
+    assert repr(others.metrics["ranking"]) == repr(plain.metrics["ranking"])
+
+
+@pytest.mark.parametrize(("most", "campaigns"), [(60 * 12, 12), (60 * 3 - 1, None)])
+def test_as_many_campaigns_as_there_is_room_for(
+    small: Market, monkeypatch: pytest.MonkeyPatch, most: int, campaigns: int | None
+) -> None:
+    monkeypatch.setattr("training.backtest.MOST_CANDIDATES", most)
+    found = backtest(small.X, small.activations, model=model(), folds=3, accounts=small).metrics
+    if campaigns is None:
+        assert "too many" in found["off_policy"]["why_not"]
+    else:
+        assert found["off_policy"]["campaigns"] == found["selection"]["campaigns"] == campaigns
+
+
+@pytest.mark.parametrize(
+    ("column", "spend", "why_not"),
+    [("value_per_action", None, "value and fees are not known"), ("fee", "hires", None)],
+)
+def test_without_values_nothing_is_told_and_without_fees_hires_count(
+    small: Market, column: str, spend: str | None, why_not: str | None
+) -> None:
+    unknown = replace(small, pairs=small.pairs.assign(fee=np.nan)) if column == "fee" else small
+    rows = small.activations.assign(**{column: np.nan})
+    found = backtest(small.X, rows, model=model(), folds=2, accounts=unknown).metrics["off_policy"]
+    assert (why_not is None) == (found["why_not"] is None)
+    assert (why_not or "") in (found["why_not"] or "")
+    assert found.get("spend") == spend
+    if spend:
+        assert found["policies"]["model"]["hires"] == found["hired"]["hires"]
+
+
 def test_chunks_of_candidates_change_nothing(small: Market, known: Backtest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.fold._CHUNK_ROWS", 1)
     again = backtest(small.X, small.activations, model=model(), folds=3, truth=small)
@@ -225,7 +331,8 @@ def test_without_money_followers_or_rivals(small: Market) -> None:
         "random",
     ]
     assert found["gains"]["by_hires"]["campaigns"] == found["gains"]["by_fees"]["campaigns"] == 0
-    told = " ".join(found["warnings"])
+    assert found["spend"]["campaigns"] == 0
+    told = " ".join(one["said"] for one in found["checks"] if one["outcome"] == "issue")
     for words in ("one account", "more than one account", "value of an action is not known", "audience fit"):
         assert words in told
 

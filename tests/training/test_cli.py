@@ -146,7 +146,13 @@ def test_rank_orders_by_what_a_hire_earns(market: Path, home: Path) -> None:
 def test_backtest_writes_its_report(market: Path, home: Path) -> None:
     result = impel("backtest", market, "--out", home / "report", "--folds", 2)
     assert result.stdout.strip() == str(home / "report" / "report.html")
-    assert json.loads((home / "report" / "metrics.json").read_text())["folds"]
+    found = json.loads((home / "report" / "metrics.json").read_text())
+    assert found["folds"]
+    assert found["selection"]["logged_share"] == 1.0
+    assert found["off_policy"]["hired"]["fees"] == pytest.approx(found["off_policy"]["budget"])
+    for one in found["checks"]:
+        assert (f"{one['code']} (" in result.stderr) == (one["outcome"] == "issue")
+    assert "passed" in result.stderr.splitlines()[-1]
 
 
 def test_a_model_without_a_tracking_server_is_not_lost(market: Path, home: Path) -> None:

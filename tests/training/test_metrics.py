@@ -191,3 +191,12 @@ def test_what_costs_nothing_comes_in_its_turn() -> None:
 
 def test_interval_coverage_includes_its_ends() -> None:
     assert metrics.interval_coverage(array(0, 5, 6), array(0, 1, 1), array(0, 5, 5)).tolist() == [1, 1, 0]
+
+
+def test_a_budget_buys_in_order_and_the_last_one_in_part() -> None:
+    campaign, rank = np.array([0, 0, 0, 1, 1]), np.array([2, 0, 1, 1, 0])
+    cost = np.array([10.0, 4.0, 0.0, 5.0, 8.0])
+    found = metrics.bought_share(campaign, rank, cost, np.array([9.0, 6.0]))
+    # 4 for the first, nothing for the second, 5 of 10 for the third; 6 of 8 and then nothing is left.
+    assert found.tolist() == [0.5, 1.0, 1.0, 0.0, 0.75]
+    assert metrics.bought_share(campaign, rank, cost, np.array([0.0, 100.0])).tolist() == [0.0, 0.0, 0.0, 1.0, 1.0]

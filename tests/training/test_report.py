@@ -145,7 +145,17 @@ def test_every_figure_of_the_tables_is_one_of_the_metrics(simulated: Backtest) -
     for one in m["folds"]:
         said += [f"{one['test_rows']} in {one['test_campaigns']}", one["train_until"][:10], str(one["embargoed"])]
     said += [one[name] for one in m["policies"] for name in ("label", "reason") if one[name]]
-    said += [warning.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") for warning in m["warnings"]]
+    for one in m["checks"]:
+        said += [
+            one[name].replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") for name in ("code", "title", "said", "to_do")
+        ]
+    for one in m["off_policy"]["policies"].values():
+        if one["why_not"]:
+            said.append(one["why_not"])
+            continue
+        for estimator in ("inverse_propensity", "self_normalised", "doubly_robust"):
+            said += cell(one[estimator]["net_value"], numbers.short)
+        said += cell(one["doubly_robust"]["against_hired"], numbers.short)
     assert [part for part in said if part not in text] == []
 
 

@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from features.errors import SettingError
 from training.bootstrap import FEWEST_CAMPAIGNS
+from training.earned import HIRED
 from training.evaluate import FEWEST_ROWS
+from training.off_policy import DOUBLY_ROBUST, FEWEST_EFFECTIVE
 from training.policies import MODEL, POLICIES
 from training.report import numbers, plots, words
 
@@ -68,6 +70,7 @@ def render(metrics: dict[str, Any]) -> str:
         "figure": numbers.figure,
         "count": numbers.count,
         "percent": numbers.percent,
+        "short": numbers.short,
         "cell": _cell,
         "typeset": lambda text: str(text).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
     }
@@ -81,6 +84,9 @@ def render(metrics: dict[str, Any]) -> str:
         pictures=_pictures(metrics),
         label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
         model=MODEL,
+        issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
+        doubly_robust=DOUBLY_ROBUST,
+        fewest_effective=FEWEST_EFFECTIVE,
         fewest_rows=FEWEST_ROWS,
         fewest_campaigns=FEWEST_CAMPAIGNS,
     )
@@ -118,6 +124,11 @@ def _pictures(m: dict[str, Any]) -> dict[str, Any]:
         first = "first hire" if head["k"] == 1 else f"first {head['k']} hires"
         title = f"{_MEASURES[head['measure']]}, {first} of every campaign"
         pictures["bars"] = plots.bars(figures, measure=head["measure"], title=title)
+    told = {name: one[DOUBLY_ROBUST] for name, one in m["off_policy"]["policies"].items() if not one["why_not"]}
+    if told:
+        came = {"net_value": {"value": m["off_policy"][HIRED]["net_value"], "low": None, "high": None}}
+        title = f"{_MEASURES['net_value' if m['off_policy']['spend'] == 'fees' else 'value']}, all candidates"
+        pictures["earned"] = plots.bars(told | {HIRED: came}, measure="net_value", title=title, picture="earned")
     if any("score_auc" in one for one in m["slices"]):
         pictures["forest"] = plots.forest(m["slices"], rule=head["best_score"])
     return pictures

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
+from training.earned import HIRED
 from training.evaluate import ALL
 from training.policies import MODEL, MODEL_LIKELIHOOD, MODEL_VALUE, ORACLE, OTHER_ORDERS, POLICIES, RANDOM
 from training.report.numbers import count, short, tick
@@ -73,6 +74,7 @@ _RC = {
     "axes.facecolor": "none",
 }
 _LONGEST_NAME = 28
+_LABELS = {name: policy.label for name, policy in POLICIES.items()} | {HIRED: "those who were hired"}
 
 
 def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
@@ -138,8 +140,8 @@ def gain_curves(gains: dict[str, Any], which: str) -> Markup:
     return _picture(f"gains-{which}", draw, height=4.4, narrow_height=5.6, alt=alt)
 
 
-def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str) -> Markup:
-    """Draw one measure of every policy with its interval, the best on top."""
+def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, picture: str = "bars") -> Markup:
+    """Draw one measure of every policy with its interval, the best on top; `picture` is its name on the page."""
     known = {name: one[measure] for name, one in figures.items() if one[measure]["value"] is not None}
     order = sorted(known, key=lambda name: known[name]["value"])
     tell = (lambda value: f"{value:.0%}") if measure.endswith("share") else short
@@ -148,14 +150,16 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str) -> Mar
         axes = figure.subplots()
         for place, name in enumerate(order):
             one = known[name]
-            colour = {**dict.fromkeys((MODEL, *OTHER_ORDERS), _ACCENT), ORACLE: _INK}.get(name, _MUTED)
+            colour = {**dict.fromkeys((MODEL, *OTHER_ORDERS), _ACCENT), ORACLE: _INK, HIRED: _INK}.get(name, _MUTED)
             axes.barh(place, one["value"], height=0.44, color=colour, alpha=1.0 if name in {MODEL, ORACLE} else 0.45)
             if one["low"] is not None:
                 axes.hlines(place, one["low"], one["high"], color=_INK, linewidth=1.4, zorder=4)
             # On a narrow screen there is no room for words beside the bars.
             height, base = (place + 0.28, "bottom") if narrow else (place, "center")
-            write = partial(axes.text, transform=axes.get_yaxis_transform(), verticalalignment=base)
-            write(0.0 if narrow else -0.02, height, POLICIES[name].label, ha="left" if narrow else "right")
+            # Where words stand on the drawing, its lines pass behind them.
+            box = {"facecolor": _COLOURS["--card"], "edgecolor": "none", "pad": 1} if narrow else None
+            write = partial(axes.text, transform=axes.get_yaxis_transform(), verticalalignment=base, bbox=box)
+            write(0.0 if narrow else -0.02, height, _LABELS[name], ha="left" if narrow else "right")
             write(1.0 if narrow else 1.16, height, tell(one["value"]), ha="right")
         axes.axvline(0, color=_INK, linewidth=0.8)
         axes.set_yticks([])
@@ -169,10 +173,10 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str) -> Mar
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
 
-    words = "; ".join(f"{POLICIES[name].label} {tell(known[name]['value'])}" for name in reversed(order))
+    words = "; ".join(f"{_LABELS[name]} {tell(known[name]['value'])}" for name in reversed(order))
     height = 0.9 + 0.36 * len(order)
     return _picture(
-        "bars", draw, height=height, narrow_height=height + 0.08 * len(order) + 0.3, alt=f"{title}, by rule: {words}."
+        picture, draw, height=height, narrow_height=height + 0.08 * len(order) + 0.3, alt=f"{title}, by rule: {words}."
     )
 
 

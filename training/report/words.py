@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.evaluate import ALL
+from training.off_policy import DOUBLY_ROBUST
 from training.policies import MODEL, ORACLE, POLICIES, RANDOM
 from training.report.numbers import count, figure, share, short, times, within
 
@@ -128,6 +129,86 @@ def about_value(m: Metrics) -> str:
     if unclear:
         said += f" The data cannot tell it from: {', '.join(unclear)}."
     return said
+
+
+def about_spend(m: Metrics) -> str:
+    """Say what half of the money buys among those hired, against what it bought in fact."""
+    found = m["spend"]
+    if not found["campaigns"]:
+        return ""
+    mine, gap = found["policies"][MODEL]["value"], found["hired"]["model_ahead"]
+    rules = {name: one["model_ahead"] for name, one in found["policies"].items() if name in _THOSE}
+    unclear = [POLICIES[name].label for name, lead in rules.items() if _unclear(lead)]
+    behind = [POLICIES[name].label for name, lead in rules.items() if _bounds(lead)[1] < 0]
+    said = (
+        f"Had each of {count(found['campaigns'])} campaigns spent {share(found['share'])} of its fees on those hired "
+        f"first by Impel, they would have brought {short(mine['value'])}; as much of the money did bring "
+        f"{short(found['hired']['value']['value'])}: a difference of {short(gap['value'])}{_interval(gap, short)}. "
+        f"{_verdict(gap)}"
+    ).strip()
+    if behind:
+        said += f" For the same money more is brought by: {', '.join(behind)}."
+    if unclear:
+        said += f" The data cannot tell Impel from: {', '.join(unclear)}."
+    return said
+
+
+def about_selection(m: Metrics) -> str:
+    """Say how selective past campaigns were."""
+    found = m["selection"]
+    said = (
+        f"{count(found['campaigns'])} campaigns hired {count(found['hired'])} of their {count(found['candidates'])} "
+        "candidates. "
+        f"Of one who was hired and one who was not, what could be seen beforehand points to the hired one in "
+        f"{figure(100 * found['auc'], digits=0)} of 100 cases (50 would be hiring blindly), and "
+        f"{share(found['top_tenth_share'])} of the hires went to the likeliest tenth of the candidates."
+    )
+    if found["followers_hired"] is not None:
+        said += (
+            f" The median account hired had {short(found['followers_hired'])} followers, the median candidate "
+            f"{short(found['followers_candidates'])}."
+        )
+    logged = found["logged_share"]
+    source = {0.0: "were estimated", 1.0: "were logged"}.get(logged, f"were logged of {share(logged)}, else estimated")
+    return (
+        f"{said} Propensities {source}; as a sample of all candidates, those hired are worth "
+        f"{count(found['effective'])} drawn at random."
+    )
+
+
+def about_earned(m: Metrics) -> str:
+    """Say what the model's roster would have earned with the same money, or why that cannot be told."""
+    found = m["off_policy"]
+    if found["why_not"]:
+        return f"What accounts that were not hired would have earned is not told: {found['why_not']}."
+    hired, mine = found["hired"], found["policies"][MODEL]
+    what = f"{short(found['budget'])} of fees" if found["spend"] == "fees" else f"{count(found['budget'])} hires"
+    after = " after fees" if found["spend"] == "fees" else ""
+    said = (
+        f"With {what} in {count(found['campaigns'])} campaigns, those who were hired brought {short(hired['value'])}"
+        + (f", {short(hired['net_value'])} after fees. " if after else ". ")
+    )
+    if mine["why_not"]:
+        return f"{said}What Impel's roster would have earned cannot be told: {mine['why_not']}."
+    one = mine[DOUBLY_ROBUST]
+    gap = one["against_hired"]
+    said += (
+        f"Impel's roster would have brought {short(one['net_value']['value'])}{after}"
+        f"{_interval(one['net_value'], short)}: a difference of {short(gap['value'])}{_interval(gap, short)}. "
+        f"{_verdict(gap)}"
+    )
+    ahead = {
+        name: figures[DOUBLY_ROBUST]["model_ahead"]
+        for name, figures in found["policies"].items()
+        if name in _THOSE and not figures["why_not"]
+    }
+    sure = [POLICIES[name].label for name, lead in ahead.items() if _bounds(lead)[0] > 0]
+    behind = [POLICIES[name].label for name, lead in ahead.items() if _bounds(lead)[1] < 0]
+    if sure:
+        said += f" It is ahead beyond doubt of: {', '.join(sure)}."
+    if behind:
+        said += f" Beyond doubt more would have been earned by: {', '.join(behind)}."
+    return said.strip()
 
 
 def about_slices(m: Metrics) -> str:
