@@ -33,6 +33,7 @@ FIRST_SHARE = 0.7
 BINS = 15
 AFTERWARDS = ("tweets_after", "retweets_after", "likes_after", "stars_3d_after", "new_committers_3d_after")
 GITHUB = {"stars": ("stars_3d_after", 10.0), "committers": ("new_committers_3d_after", 1.0)}
+WINDOW = pd.Timedelta(days=3)
 
 
 class Fold(NamedTuple):
@@ -67,11 +68,16 @@ def of_source(source: str, folder: Path, *, folds: int, at_least: float) -> Iter
     yield from _hired(build(store, rows), rows, _funnel(Path(source), rows), folds=folds, at_least=at_least)
 
 
-def of_github(place: Path, what: str, *, folds: int) -> Iterator[Fold]:
-    """Yield the folds of promoted repositories: what was known before, and what came within three days."""
-    bursts = pd.read_parquet(place / "bursts.parquet")
-    bursts = bursts[bursts["promoted"]].sort_values("at", kind="stable").reset_index(drop=True)
+def of_github(place: Path, what: str, *, folds: int, record: bool = False) -> Iterator[Fold]:
+    """Yield the folds of promoted repositories: what was known before, and what came within three days.
+
+    With `record` there is one more feature: by how much earlier bursts of the repository surpassed what was usual.
+    """
+    bursts = pd.read_parquet(place / "bursts.parquet").sort_values("at", kind="stable").reset_index(drop=True)
     column, at_least = GITHUB[what]
+    if record:
+        bursts["past_performance"] = past_performance(bursts, column)
+    bursts = bursts[bursts["promoted"]].reset_index(drop=True)
     at = bursts["at"].dt.tz_localize(None)
     X = bursts.drop(columns=["repository", "burst_id", "promoted", "at", *AFTERWARDS]).astype(np.float64)
     rows = pd.DataFrame(
@@ -79,7 +85,7 @@ def of_github(place: Path, what: str, *, folds: int) -> Iterator[Fold]:
             "actions": bursts[column],
             "posted": True,
             "decided_at": at,
-            "closed_at": at + pd.Timedelta(days=3),
+            "closed_at": at + WINDOW,
             "campaign_id": bursts["burst_id"],
         }
     )
@@ -87,6 +93,21 @@ def of_github(place: Path, what: str, *, folds: int) -> Iterator[Fold]:
     yield from _hired(
         X.assign(goal=pd.array([what] * len(X), dtype="str")), rows, nothing, folds=folds, at_least=at_least
     )
+
+
+def past_performance(bursts: pd.DataFrame, column: str) -> FloatArray:
+    """Return mean log1p of a repository's earlier outcomes less what was usual, shrunk by one more; NaN without any.
+
+    An outcome is known once its window has closed; `bursts` are in the order of time.
+    """
+    log = np.log1p(bursts[column].to_numpy(np.float64))
+    usual = pd.Series(log).expanding().mean().shift(fill_value=0.0)
+    known = pd.DataFrame(
+        {"repository": bursts["repository"], "at": bursts["at"] + WINDOW, "sum": log - usual, "count": 1.0}
+    )
+    known[["sum", "count"]] = known.groupby("repository")[["sum", "count"]].cumsum()
+    found = pd.merge_asof(bursts[["repository", "at"]], known, on="at", by="repository")
+    return (found["sum"] / (found["count"] + 1)).to_numpy()
 
 
 def compared(folds: list[Fold], names: tuple[str, ...], *, truth: bool) -> Iterator[dict[str, Any]]:
@@ -182,6 +203,7 @@ def main(
         cases[Path(source).name] = of_source(source, folder, folds=folds, at_least=at_least)
     if github is not None:
         cases |= {f"github {what}": of_github(github, what, folds=folds) for what in GITHUB}
+        cases["github stars, own record"] = of_github(github, "stars", folds=folds, record=True)
     for data, parts in cases.items():
         found = list(parts)
         for figures in compared(found, names or tuple(VARIANTS), truth=data.startswith("marketplace")):

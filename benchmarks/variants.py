@@ -48,6 +48,7 @@ _SETTINGS = {
     "num_leaves": 15,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.5,
+    "max_bin": 63,
     "seed": 0,
     "num_threads": 1,
 }
