@@ -163,7 +163,11 @@ def counts(
 
     def sample(rows: NDArray[np.intp], own: Additive) -> Sample:
         found = past.sample(rows, own)
-        return found if loss == "negative binomial" or found.start is None else found._replace(start=found.start[:, 0])
+        return (
+            found
+            if loss == "negative binomial" or found.start is None
+            else found._replace(start=found.start[:, 0].copy())
+        )
 
     def score(booster: lightgbm.Booster, rounds: int, matrix: FloatArray, linear: FloatArray) -> FloatArray:
         found = np.column_stack([linear, np.zeros(len(matrix))])
@@ -219,7 +223,7 @@ def outsider(given: Activations, *, linear: bool) -> Answers:
     if linear:
         model = make_pipeline(
             QuantileTransformer(n_quantiles=100, output_distribution="normal"),
-            SimpleImputer(keep_empty_features=True),
+            SimpleImputer(),
             LogisticRegression(C=0.01, max_iter=1000),
         )
     else:
@@ -227,8 +231,11 @@ def outsider(given: Activations, *, linear: bool) -> Answers:
             learning_rate=0.05, max_leaf_nodes=15, categorical_features=past.encoding.text_columns, early_stopping=True
         )
 
+    never = np.isnan(past.matrix).all(axis=0)
+
     def matrix(X: pd.DataFrame) -> FloatArray:
         numbers = past.encoding.matrix(X)
+        numbers[:, never] = 0.0  # scikit-learn's boosting cannot bin a column without a number
         if not linear:
             return numbers
         texts = past.encoding.text_columns
