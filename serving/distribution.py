@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _DECIMALS = 9  # of logits: below lie the rounding errors of the incomplete beta function
+_RARE = 0.999
 _CERTAIN = 36.0  # largest logit: nothing that counts decide is certain, and float64 has nothing between this and 1
 _LARGEST = 2.0**53  # whole numbers are exact in float64 up to here
 
@@ -29,14 +30,13 @@ def mean_and_size(score: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _reach_logit(at_least: FloatArray, posted: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
     """Return the logit of P(actions >= at_least) under a negative binomial with extra zeros; all of shape (n,).
 
-    `at_least` are whole numbers from 1. Both tails keep their digits: the incomplete beta function is asked for the
-    smaller of its arguments, and for its complement as such.
+    `at_least` are whole numbers from 1. P(N < k) is the regularised incomplete beta function; its complement is asked
+    for as such where it is small, so that both tails keep their digits.
     """
-    few = mean < size
-    share = np.where(few, mean, size) / (mean + size)
-    first, second = np.where(few, at_least, size), np.where(few, size, at_least)
-    one, other = special.betainc(first, second, share), special.betaincc(first, second, share)
-    reached, below = np.where(few, one, other), np.where(few, other, one)
+    below = special.betainc(size, at_least, size / (mean + size))
+    reached = 1 - below
+    rare = below > _RARE
+    reached[rare] = special.betainc(at_least[rare], size[rare], mean[rare] / (mean[rare] + size[rare]))
     tiny = np.finfo(np.float64).tiny
     odds = np.log(np.maximum(posted * reached, tiny)) - np.log(np.maximum(1 - posted + posted * below, tiny))
     return np.asarray(np.round(odds, _DECIMALS))

@@ -191,7 +191,8 @@ def fit_maps(
         if len(own):
             thresholds[number] = np.ceil(np.quantile(own, levels))
     wanted = thresholds[goal].T
-    logit = np.stack([unmapped.logit(at_least) for at_least in wanted])
+    # One outcome that was thought impossible must not decide about all.
+    logit = np.clip([unmapped.logit(at_least) for at_least in wanted], -20.0, 20.0)
     reached = (actions >= wanted).astype(np.float64)
     share = weight / _THRESHOLDS
     spread = np.array([*_POOL_MAP, *np.repeat(_GOAL_MAP, goals)])
