@@ -181,7 +181,7 @@ def fit_maps(
 
     The map is a logistic regression of "reached k" on the logits of the uncalibrated likelihood and of the second
     opinion, over thresholds k at quantiles of each goal's actions: one intercept, slope and weight for all thresholds,
-    so that it stays one distribution. Slope and weight are shrunk towards one half each, the mean of both opinions. An
+    so that it stays one distribution. Slope and weight start from one half each, the mean of both opinions. An
     activation counts once, however many thresholds it is asked about.
     """
     levels = (np.arange(_THRESHOLDS) + 0.5) / _THRESHOLDS
