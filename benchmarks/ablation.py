@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from features import EventStore, build, open_tables
+from benchmarks.markets import market, prepared
+from features import build
 from features.catalogue import FEATURES
 from training.backtest import backtest
-from training.marketplace import simulate
 from training.model import ActionModel
 from training.policies import MODEL
 from training.truth import MarketTruth
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
+
+    from features import EventStore
 
 FAMILIES = tuple(dict.fromkeys(feature.family for feature in FEATURES.values()))
 FIGURES = ("log_loss", "auc", "calibration_error")
@@ -108,20 +110,13 @@ def main(
     it; families that the data cannot feed are left out.
     """
     for seed in seeds:
-        market = folder / f"market-{seed}-{influencers}x{campaigns}"
-        if not (market / "truth.parquet").exists():
-            simulate(market, influencers=influencers, campaigns=campaigns, seed=seed, truth=True)
-        store = _store(str(market), folder)
-        for figures in compared(store, MarketTruth(market / "truth.parquet", store), at_least=None, folds=folds):
+        place = market(seed, folder, influencers=influencers, campaigns=campaigns)
+        store = prepared(place, folder)
+        for figures in compared(store, MarketTruth(place / "truth.parquet", store), at_least=None, folds=folds):
             click.echo(json.dumps({"data": f"marketplace {seed}"} | figures))
     for source in sources:
-        for figures in compared(_store(source, folder), None, at_least=at_least, folds=folds):
+        for figures in compared(prepared(source, folder), None, at_least=at_least, folds=folds):
             click.echo(json.dumps({"data": Path(source).name} | figures))
-
-
-def _store(source: str, folder: Path) -> EventStore:
-    with open_tables(source) as tables:
-        return EventStore.prepare(tables, folder / "stores" / Path(source).name)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ _SUMS = "SHA256SUMS"
 _JSON, _CANARY = "bundle.json", "canary.parquet"
 _ACTIONS, _POSTED, _THRESHOLDS = "actions.txt", "posted.txt", "thresholds.txt"
 _FOLLOWERS = "followers.json"
+_FORMAT = Spec.model_fields["format"].default
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
@@ -205,8 +206,8 @@ class Bundle:
         files = _checked(folder)
         try:
             content = json.loads(files[_JSON])
-            if isinstance(content, dict) and content.get("format") != 1:
-                raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads 1")
+            if isinstance(content, dict) and content.get("format") != _FORMAT:
+                raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads {_FORMAT}")
             spec = Spec.model_validate_json(files[_JSON])
             canary = pd.read_parquet(BytesIO(files[_CANARY]))
             names = (_ACTIONS, _POSTED, _THRESHOLDS, _FOLLOWERS)

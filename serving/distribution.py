@@ -16,13 +16,30 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_DECIMALS = 12  # likelihoods are rounded here: below lie only the rounding errors of the incomplete beta function
+_DECIMALS = 9  # of logits: below lie the rounding errors of the incomplete beta function
+_RARE = 0.999
+_CERTAIN = 36.0  # largest logit: nothing that counts decide is certain, and float64 has nothing between this and 1
 _LARGEST = 2.0**53  # whole numbers are exact in float64 up to here
 
 
 def mean_and_size(score: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return mean and size from their logs, shape (n, 2), within what float64 can work with."""
     return np.exp(np.clip(score[:, 0], -20.0, 35.0)), np.exp(np.clip(score[:, 1], -5.0, 9.0))
+
+
+def _reach_logit(at_least: FloatArray, posted: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
+    """Return the logit of P(actions >= at_least) under a negative binomial with extra zeros; all of shape (n,).
+
+    `at_least` are whole numbers from 1. P(N < k) is the regularised incomplete beta function; its complement is asked
+    for as such where it is small, so that both tails keep their digits.
+    """
+    below = special.betainc(size, at_least, size / (mean + size))
+    reached = 1 - below
+    rare = below > _RARE
+    reached[rare] = special.betainc(at_least[rare], size[rare], mean[rare] / (mean[rare] + size[rare]))
+    tiny = np.finfo(np.float64).tiny
+    odds = np.log(np.maximum(posted * reached, tiny)) - np.log(np.maximum(1 - posted + posted * below, tiny))
+    return np.asarray(np.round(odds, _DECIMALS))
 
 
 @dataclass(frozen=True)
@@ -94,36 +111,39 @@ class ActionDistribution:
         return self._survival(np.broadcast_to(wanted, (len(self),)))
 
     def interval(self, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
-        """Return the central interval: whole numbers `low <= high` that hold the actions with probability `coverage`.
+        """Return whole numbers `low <= high` that hold the actions with probability `coverage`.
 
-        The limits are quantiles of the same calibrated distribution, each the smallest number that reaches its
-        probability, so `likelihood(low) - likelihood(high + 1) >= coverage`.
+        Half of what may lie outside is meant for either side: `low` is the smallest number that is exceeded with
+        probability 1 - (1 - coverage) / 2 at most. Below it lies less than that half, and nothing at all where 0 is
+        likely, as it is where one in five is never posted; what is not used there is given to the other side. So
+        `high` is the smallest number with likelihood(low) - likelihood(high + 1) >= coverage, and an interval is not
+        wider than it must be.
         """
         if not 0 < coverage < 1:
             raise SettingError(f"coverage must lie between 0 and 1, got {coverage!r}")
         if self.opinion is not None:
             self.opinion.tabulate()
-        outside = (1 - coverage) / 2
-        return self._quantile(1 - outside), self._quantile(outside)
+        low = self._quantile(np.full(len(self), 1 - (1 - coverage) / 2))
+        return low, np.maximum(self._quantile(self._survival(low) - coverage), low)
+
+    def logit(self, at_least: FloatArray) -> FloatArray:
+        """Return the logit of S(k) for whole numbers k from 1, (n,)."""
+        return _reach_logit(at_least, self.posted, self.mean, self.size)
 
     def _survival(self, at_least: FloatArray) -> FloatArray:
         """Return the calibrated P(actions >= at_least); `at_least` has shape (n,)."""
         k = np.clip(np.ceil(at_least), 1.0, _LARGEST)
-        # P(N < k) is the regularised incomplete beta function with these arguments; its complement would lose
-        # its digits where the mean is far larger than the size.
-        below = special.betainc(self.size, k, self.size / (self.mean + self.size))
-        raw = np.round(self.posted * (1.0 - below), _DECIMALS)
-        logit = self.intercept + self.slope * special.logit(raw)
+        logit = self.intercept + self.slope * self.logit(k)
         if self.opinion is not None:
             logit = logit + self.weight * self.opinion(k)
-        calibrated = special.expit(logit)
-        return np.where(at_least <= 0, 1.0, np.where(at_least > _LARGEST, 0.0, np.round(calibrated, _DECIMALS)))
+        calibrated = special.expit(np.clip(logit, -_CERTAIN, _CERTAIN))
+        return np.where(at_least <= 0, 1.0, np.where(at_least > _LARGEST, 0.0, calibrated))
 
-    def _quantile(self, more: float) -> FloatArray:
-        """Return the smallest number that is exceeded with probability `more` at most, shape (n,)."""
+    def _quantile(self, more: FloatArray) -> FloatArray:
+        """Return the smallest number that is exceeded with probability `more` at most; both of shape (n,)."""
         # Start from the gamma distribution that the negative binomial is close to, then bracket and bisect on
         # the survival function itself, so that interval and likelihood agree exactly.
-        raw = special.expit((special.logit(more) - self.intercept) / self.slope)
+        raw = special.expit((special.logit(more) - self.intercept) / (self.slope + self.weight))
         share = np.minimum(raw / np.maximum(self.posted, 1e-300), 1.0)
         shape = self.size * self.mean / (self.mean + self.size)
         start = np.floor(special.gammainccinv(shape, share) * (1 + self.mean / self.size))

@@ -101,7 +101,7 @@ class Metadata(Record):
 class Spec(Record):
     """All of a bundle but its boosters; `bundle.json` on disk."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     encoding: Encoding
     curves: Curves
     goals: dict[str, GoalShape]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from serving.distribution import FloatArray
 
+EVERY = 3
+"""A row is asked about one in so many rungs."""
+
 
 class Opinion:
     """The logit of P(actions >= k) that a booster states for n rows, non-increasing in k.
@@ -58,12 +61,14 @@ class Opinion:
 def examples(
     matrix: FloatArray, actions: FloatArray, log_scale: FloatArray, rungs: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what the booster learns from: every row once for each threshold, and whether it was reached.
+    """Return what the booster learns from: rows with a threshold, and whether it was reached.
 
-    Rungs that mean the same whole number of actions count once, as the highest of them.
+    Each row is asked about every third rung, the next row about those one further: neighbours say much the same. Rungs
+    that mean the same whole number of actions count once, as the highest of them.
     """
     wanted = np.maximum(np.ceil(np.exp(log_scale[:, None] + rungs)), 1.0)
     last = np.column_stack([wanted[:, :-1] != wanted[:, 1:], np.ones(len(wanted), dtype=bool)])
-    row, rung = np.nonzero(last)
+    turn = np.add.outer(np.arange(len(wanted)), np.arange(len(rungs))) % EVERY == 0
+    row, rung = np.nonzero(last & turn)
     reached: Any = actions[row] >= wanted[row, rung]
     return np.column_stack([matrix[row], rungs[rung]]), reached.astype(np.float64)

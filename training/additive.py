@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _KNOTS = 9
 # Scales of Student's prior (two degrees of freedom: most coefficients small, a few as large as they need to be), per
 # standard deviation of the feature; and standard deviations of the normal priors of the goals' levels.
-_COMMON, _BY_GOAL = 0.04, 0.04
+_COMMON, _BY_GOAL = 0.02, 0.018
 _LEVEL, _SIZE = 0.5, 0.5
 _DIGITS = 6
 
@@ -130,7 +130,7 @@ def fit_additive(
         return float(value), gradient
 
     best = np.zeros(columns * (1 + goals) + 2 * goals)
-    for prior, rounds in ((_normal, 50), (_student, 100)):  # the normal prior, with its single optimum, leads the way
+    for prior, rounds in ((_normal, 100), (_student, 300)):  # the normal prior, with its single optimum, leads the way
         best = optimize.minimize(loss, best, args=(prior,), jac=True, method="L-BFGS-B", options={"maxiter": rounds}).x
     common, own, level = unpack(best)
     coefficients = np.vstack([common + own, common])

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 # Standard deviations of normal priors: of the pool around "nothing to correct", and of a goal around the pool.
 _POOL_SHIFT, _GOAL_SHIFT = (0.5, 1.5), (0.3, 0.5)  # of log mean and log size
 _SLOPES = (0.3, 0.3)
-_POOL_MAP, _GOAL_MAP = (0.3, 0.4, 0.4), (0.2, 0.2, 0.2)  # of intercept, log slope and log weight
+# Of intercept, log slope and log weight. The level has been corrected by then; how much either opinion is worth is not
+# known beforehand, and much the same for all goals.
+_POOL_MAP, _GOAL_MAP = (0.1, 1.0, 1.0), (0.1, 0.1, 0.1)
 _CORRECTION = 0.2
 _POSTED_SLOPE = 0.3
 _THRESHOLDS = 8
@@ -179,7 +181,7 @@ def fit_maps(
 
     The map is a logistic regression of "reached k" on the logits of the uncalibrated likelihood and of the second
     opinion, over thresholds k at quantiles of each goal's actions: one intercept, slope and weight for all thresholds,
-    so that it stays one distribution. Slope and weight are shrunk towards one half each, the mean of both opinions. An
+    so that it stays one distribution. Slope and weight start from one half each, the mean of both opinions. An
     activation counts once, however many thresholds it is asked about.
     """
     levels = (np.arange(_THRESHOLDS) + 0.5) / _THRESHOLDS
@@ -189,8 +191,8 @@ def fit_maps(
         if len(own):
             thresholds[number] = np.ceil(np.quantile(own, levels))
     wanted = thresholds[goal].T
-    likelihood = np.stack([unmapped.likelihood(at_least) for at_least in wanted])
-    logit = special.logit(np.clip(likelihood, 1e-9, 1 - 1e-9))
+    # One outcome that was thought impossible must not decide about all.
+    logit = np.clip([unmapped.logit(at_least) for at_least in wanted], -20.0, 20.0)
     reached = (actions >= wanted).astype(np.float64)
     share = weight / _THRESHOLDS
     spread = np.array([*_POOL_MAP, *np.repeat(_GOAL_MAP, goals)])

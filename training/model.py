@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from serving.bundle import Bundle
 from serving.spec import Metadata, Spec, ThresholdShape
-from serving.thresholds import Opinion, examples
+from serving.thresholds import EVERY, Opinion, examples
 from training.additive import flat
 from training.boosting import Learner, Sample, binary_loss, negative_binomial, negative_binomial_loss
 from training.calibration import OutOfFold, calibrate, fit_moments
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FOLD = 60  # activations for each further fold
 _TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
-_RECENT = 0.5  # how much a fold counts in calibration beside the one after it: markets change
+_RECENT = 0.7  # how much a fold counts in calibration beside the one after it: markets change
 _EXAMPLES = 16
 RUNGS = np.arange(-6.0, 3.1, 0.75)  # thresholds of the second opinion: log k against the log mean of the goal
 
@@ -257,8 +257,8 @@ class ActionModel(BaseEstimator):
             "binary",
             binary_loss,
             num_leaves=2 * self.leaves,
-            # A row stands in the sample once for every threshold.
-            min_data_in_leaf=self.min_rows * len(RUNGS) // 2,
+            # A row stands in the sample for several thresholds.
+            min_data_in_leaf=self.min_rows * len(RUNGS) // (2 * EVERY),
             bagging_fraction=0.5,
             bagging_freq=1,
             monotone_constraints=[0] * past.matrix.shape[1] + [-1],
@@ -300,6 +300,7 @@ class ActionModel(BaseEstimator):
             "num_leaves": self.leaves,
             "min_data_in_leaf": self.min_rows,
             "feature_fraction": self.feature_share,
+            "max_bin": 63,
             "seed": self.seed,
             "num_threads": self.n_threads,
         }

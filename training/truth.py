@@ -35,10 +35,15 @@ class MarketTruth:
         self.path = path
         self.store = store
 
-    def candidates(self, campaign_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all candidates of these campaigns with the true figures, and their features in the same order."""
+    def pairs(self, campaign_ids: Sequence[str]) -> pd.DataFrame:
+        """Return all candidates of these campaigns with the true figures."""
         rows = pq.read_table(self.path, filters=[("campaign_id", "in", list(campaign_ids))]).to_pandas()
         # Who could not have been hired is no candidate.
         rows = rows[rows["propensity"] > 0].reset_index(drop=True)
         rows["decided_at"] = rows["decided_at"].dt.tz_localize(None)
+        return rows
+
+    def candidates(self, campaign_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return all candidates of these campaigns with the true figures, and their features in the same order."""
+        rows = self.pairs(campaign_ids)
         return rows, build(self.store, rows)

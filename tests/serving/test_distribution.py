@@ -101,12 +101,35 @@ def test_interval_limits_are_the_smallest_numbers_that_reach_their_probability(
     found: ActionDistribution, coverage: float
 ) -> None:
     low, high = found.interval(coverage)
-    outside = (1 - coverage) / 2
     assert 0 <= low <= high
     assert low == np.round(low)
-    for limit, above in ((low, 1 - outside), (high, outside)):
-        assert found.likelihood(limit + 1) <= above
-        assert limit == 0 or found.likelihood(limit) > above
+    assert high == np.round(high)
+    above = 1 - (1 - coverage) / 2
+    assert found.likelihood(low + 1) <= above
+    assert low == 0 or found.likelihood(low) > above
+    assert found.likelihood(low) - found.likelihood(high + 1) >= coverage - 1e-12
+    assert high == low or found.likelihood(low) - found.likelihood(high) < coverage
+
+
+def test_where_nothing_is_likely_all_that_may_lie_outside_lies_above() -> None:
+    found = made(1000.0, 2.0, posted=0.8)
+    low, high = found.interval(0.9)
+    assert low == 0
+    assert found.likelihood(0) - found.likelihood(high + 1) == pytest.approx(0.9, abs=1e-3)
+
+
+@settings(deadline=None)
+@given(found=distributions, at_least=st.floats(1, 1e15))
+def test_nothing_is_certain(found: ActionDistribution, at_least: float) -> None:
+    assert 0 < found.likelihood(at_least) < 1
+
+
+def test_far_tails_keep_their_digits() -> None:
+    # Poisson and geometric limits, where the tails are known in closed form.
+    few, many = made(1e-6, 8000.0), made(1e6, 1.0)
+    assert few.likelihood(1) == pytest.approx(1e-6, rel=1e-4)
+    assert many.likelihood(2e7) == pytest.approx(np.exp(-20), rel=1e-4)
+    assert 1 - many.likelihood(1) == pytest.approx(1e-6, rel=1e-4)
 
 
 def test_expected_is_posted_times_mean_times_correction() -> None:

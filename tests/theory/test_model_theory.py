@@ -14,6 +14,7 @@ from training.model import ActionModel
 PAST, FRESH = 3000, 6000
 SCALES = {"signup": 3.0, "traffic": 400.0, "awareness": 100_000.0}  # mean actions, given posted, of a typical pair
 SIZE = 1.5
+NOISE = [f"noise_{number}" for number in range(12)]  # a family of features that carries no signal
 
 
 class World(NamedTuple):
@@ -35,15 +36,16 @@ class World(NamedTuple):
 
 
 def world(rows: int, *, seed: int, signal: bool = True) -> World:
-    """Draw pairs: reach and rate multiply, the fit has a step, goals have tastes; two features are noise."""
+    """Draw pairs: reach and rate multiply, the fit has a step, goals have tastes; one family is noise."""
     random = np.random.default_rng(seed)
+    noise = random.normal(0, 1, (rows, len(NOISE)))
+    noise[:, 1::2] = np.where(random.random((rows, len(NOISE) // 2)) < 0.3, np.nan, noise[:, 1::2])
     X = pd.DataFrame(
         {
             "log_followers": random.normal(0, 1, rows),
             "rate": random.normal(0, 1, rows),
             "fit": random.uniform(0, 1, rows),
-            "noise": random.normal(0, 1, rows),
-            "more_noise": np.where(random.random(rows) < 0.3, np.nan, random.normal(0, 1, rows)),
+            **dict(zip(NOISE, noise.T, strict=True)),
             "goal": pd.array(random.choice(list(SCALES), rows), dtype="str"),
             "platform": pd.array(random.choice(["instagram", "tiktok"], rows), dtype="str"),
         }
@@ -138,26 +140,24 @@ def test_intervals_cover(model: ActionModel, fresh: World) -> None:
     inside = (fresh.actions >= low) & (fresh.actions <= high)
     below = np.where(low <= 0, 1.0, fresh.likelihood(np.maximum(low, 1)))
     covered = below - fresh.likelihood(high + 1)
-    # Limits are whole numbers that hold 90 % at least: where actions are few, and where the mass of what is never
-    # posted is more than the 5 % below, they hold more. A mean of 3 shows that most, and has no bound from above.
+    # Limits are whole numbers that hold 90 % at least: where actions are few they hold more. A mean of 3 shows that.
     for found in (inside, covered):
-        assert 0.86 <= found.mean() <= 0.96
+        assert 0.88 <= found.mean() <= 0.93
     for goal, rows in by_goal(fresh).items():
-        assert covered[rows].mean() >= 0.86, goal
-        assert goal == "signup" or covered[rows].mean() <= 0.96, goal
+        assert 0.86 <= covered[rows].mean() <= (0.96 if goal == "signup" else 0.93), goal
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9, 0.99])
 def test_interval_and_likelihood_agree(model: ActionModel, fresh: World, coverage: float) -> None:
     low, high = model.interval(fresh.X, coverage)
     outside = (1 - coverage) / 2
-    rounding = 1e-11  # likelihoods have twelve decimals
+    rounding = 1e-11
     assert (model.likelihood(fresh.X, low) - model.likelihood(fresh.X, high + 1) >= coverage - rounding).all()
     # Neither limit can be moved inwards.
     assert (model.likelihood(fresh.X, low + 1) <= 1 - outside + rounding).all()
-    assert (model.likelihood(fresh.X, high + 1) <= outside + rounding).all()
-    assert ((high == 0) | (model.likelihood(fresh.X, high) > outside - rounding)).all()
     assert ((low == 0) | (model.likelihood(fresh.X, low) > 1 - outside - rounding)).all()
+    held = model.likelihood(fresh.X, low) - model.likelihood(fresh.X, high)
+    assert ((high == low) | (held < coverage + rounding)).all()
 
 
 def test_expected_actions_are_unbiased_by_goal(model: ActionModel, fresh: World) -> None:
@@ -167,10 +167,9 @@ def test_expected_actions_are_unbiased_by_goal(model: ActionModel, fresh: World)
         assert stats.spearmanr(said[rows], fresh.expected[rows]).statistic >= 0.95, goal
 
 
-def test_noise_has_little_to_say(model: ActionModel, fresh: World) -> None:
-    spread = model.bundle_.contributions(fresh.X).std()
-    assert spread["noise"] <= 0.15 * spread["log_followers"]
-    assert spread["more_noise"] <= 0.15 * spread["log_followers"]
+def test_a_family_without_signal_has_nothing_to_say(model: ActionModel, fresh: World) -> None:
+    variance = model.bundle_.contributions(fresh.X).var()
+    assert variance[NOISE].sum() <= 0.01 * variance.sum()
 
 
 @pytest.mark.parametrize("times", [0.3, 1.0, 3.0])
