@@ -263,7 +263,8 @@ class EventStore:
     def activations(self) -> pd.DataFrame:
         """Return past activations with their labels, sorted by decided_at, campaign_id and account_id.
 
-        Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at.
+        Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at, and
+        propensity, the logged probability with which the account was chosen (null where none was logged).
         """
         return pd.read_parquet(self.file("activations"))
 

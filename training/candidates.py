@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features import build, open_tables
+from features import build
 from features.offer import break_even
 from training.fees import UsualFees
 
@@ -79,16 +79,6 @@ class AskedAccounts:
         X = build(self.store, pairs)
         known = X[_KNOWN_BY].notna().any(axis=1).to_numpy()
         return pairs[known].reset_index(drop=True), X[known].reset_index(drop=True)
-
-
-def logged_propensities(source: str, activations: pd.DataFrame) -> pd.Series:
-    """Return the logged probability with which each activation was chosen; NaN where there is none."""
-    with open_tables(source) as tables:
-        logged = tables.connection.sql(
-            "SELECT campaign_id, account_id, any_value(propensity) AS propensity FROM outcomes GROUP BY ALL"
-        ).df()
-    joined = activations[["campaign_id", "account_id"]].merge(logged, on=["campaign_id", "account_id"], how="left")
-    return pd.Series(joined["propensity"].to_numpy(dtype=np.float64), index=activations.index)
 
 
 def _accounts(account_id: pd.Series, X: pd.DataFrame) -> pd.DataFrame:

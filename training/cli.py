@@ -295,7 +295,7 @@ def backtest(
     from training import report
     from training.backtest import backtest as judge
     from training.backtest import first_decision
-    from training.candidates import KnownAccounts, logged_propensities
+    from training.candidates import KnownAccounts
     from training.files import prepared
     from training.follower_labels import use_labels
     from training.model import ActionModel
@@ -304,7 +304,6 @@ def backtest(
 
     store = prepared(data)
     activations = closed(store)
-    activations["propensity"] = logged_propensities(data, activations)
     first = first_decision(activations, folds=folds, test_share=test_share)
     with console.progress("backtesting") as tell:
         if first is not None:

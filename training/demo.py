@@ -19,7 +19,6 @@ from serving.predictor import Predictor
 from serving.settings import home
 from training import console, report
 from training.backtest import backtest, first_decision
-from training.candidates import logged_propensities
 from training.follower_labels import use_labels
 from training.marketplace import simulate
 from training.model import ActionModel
@@ -63,7 +62,6 @@ def run(out: Path | None = None) -> None:
     with open_tables(market) as tables:
         store = EventStore.prepare(tables, home() / "stores" / tables.fingerprint[:16])
     activations = closed(store)
-    activations["propensity"] = logged_propensities(str(market), activations)
     console.heading(f"training on {len(activations):,} past activations, judged walk-forward")
     trained = train(store, source=str(market))
     for name, value in trained.figures.items():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features import EventStore, build, open_tables
-from training.candidates import KnownAccounts, logged_propensities
+from training.candidates import KnownAccounts
 from training.marketplace import simulate
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def test_usual_fees_are_those_that_are_asked(folder: Path, found: tuple[pd.DataF
 
 def test_logged_propensities_are_those_of_the_table(folder: Path, store: EventStore) -> None:
     rows = store.activations()
-    logged = logged_propensities(str(folder), rows)
     table = pd.read_parquet(folder / "outcomes.parquet").set_index(["campaign_id", "account_id"])["propensity"]
-    assert logged.to_numpy() == pytest.approx(
+    assert rows["propensity"].to_numpy() == pytest.approx(
         table.loc[pd.MultiIndex.from_frame(rows[["campaign_id", "account_id"]])].to_numpy()
     )
