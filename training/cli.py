@@ -217,7 +217,7 @@ def features(data: str | None, out: Path | None, describe: bool, as_json: bool) 
     activations = store.activations()
     with console.progress("features") as tell:
         X = build(store, activations, progress=lambda share: tell(f"{share:.0%}"))
-    labels = activations.drop(columns="goal")
+    labels = activations.drop(columns=["goal", "propensity"])
     write(pd.concat([labels, X], axis=1), out)
     console.note(f"{len(X):,} activations, {X.shape[1]} features: {out}")
 

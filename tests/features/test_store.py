@@ -192,6 +192,7 @@ def test_activations_are_the_outcomes_with_their_labels(frames: Frames) -> None:
             "actions",
             "posted",
             "closed_at",
+            "propensity",
         )
     ]
     assert str(activations["posted"].dtype) == "bool"
