@@ -23,9 +23,12 @@ def covered(request: pytest.FixtureRequest) -> dict[str, float]:
 def test_intervals_hold_the_truth_about_as_often_as_they_say(covered: dict[str, float], what: str, name: str) -> None:
     """Rather more often than less: see docs/decisions/0010."""
     repeats = covered["repeats"]
-    lowest, highest = (binom.ppf(at, repeats, rate) / repeats for at, rate in ((0.001, 0.90), (0.999, 0.96)))
-    assert lowest <= covered[f"{what}, {name}"] <= highest
-    assert covered["refused"] == 0
+    assert covered[f"{what}, {name}"] >= binom.ppf(0.001, repeats, 0.90) / repeats
+    assert covered["refused"] <= 0.02
+
+
+def test_intervals_are_not_wider_than_that(covered: dict[str, float]) -> None:
+    assert np.mean([share for name, share in covered.items() if "," in name]) <= 0.985
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
