@@ -23,7 +23,7 @@ def test_at_least_twenty_comments_are_foreseen_and_likelihoods_mean_what_they_sa
     X = build(store, activations)
     rows = backtest(X, activations, model=ActionModel(), folds=3, test_share=0.3, at_least=20).predictions
     outcome, likelihood = rows["outcome"].to_numpy(), rows["likelihood"].to_numpy()
-    assert metrics.auc(outcome, likelihood) >= 0.80
+    assert metrics.auc(outcome, likelihood) >= 0.82
     # About .04 of it is the noise of 700 rows in 8 bins; the rest is one block of time in which 53 % reached 20 after
-    # 69 % in the block before. It differs by .02 from one seed of the model to the next.
-    assert metrics.calibration_error(metrics.reliability(outcome, likelihood, bins=8)) <= 0.09
+    # 69 % in the block before.
+    assert metrics.calibration_error(metrics.reliability(outcome, likelihood, bins=8)) <= 0.07
