@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -41,8 +43,15 @@ def code(word: str) -> int:
 
 def ask(query: str, values: list[str]) -> Any:
     """Return what DuckDB makes of texts: the answer of a query with one parameter and one value."""
-    return _DUCKDB.cursor().execute(query, [values]).fetchone()[0]
+    return _connection().cursor().execute(query, [values]).fetchone()[0]
 
+
+@cache
+def _connection() -> Any:
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
+# Compiled functions keep what their modules can reach until the very end, where DuckDB complains of open connections.
+atexit.register(_connection.cache_clear)
 
 _CODES: dict[str, int | None] = {}
-_DUCKDB = duckdb.connect(":memory:", config={"threads": 1})

@@ -1,8 +1,4 @@
-"""Compiled cutting of texts into words.
-
-What is compiled keeps its module, and all that the module can reach, until the process has ended: DuckDB, which says of
-letters what they are, must not be among that, or it complains when it is closed.
-"""
+"""Compiled cutting of texts into words."""
 
 from __future__ import annotations
 
