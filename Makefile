@@ -54,8 +54,12 @@ tests: install ## Tests only
 	@echo "==> pytest"
 	@$(BIN)/pytest -n 2
 
-docs: install ## Write the pages that are made from the code
+docs: install ## Write the pages made from the code, run the notebooks, build the site in build/docs
+	@echo "==> documentation"
 	@$(BIN)/python -m features.catalogue > docs/features.md
+	@$(BIN)/python -m features.contract_page > docs/reference/data-contract.md
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "==> build/docs/index.html"
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock

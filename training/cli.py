@@ -245,6 +245,7 @@ def _describe(*, as_json: bool) -> None:
 def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name: str, as_json: bool) -> None:
     """Learn from past outcomes and register the model; the first becomes champion, later ones challenger."""
     from training.files import prepared
+    from training.registry import CARD
     from training.train import train as learn
 
     store = prepared(data)
@@ -257,6 +258,7 @@ def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name:
         console.as_json(facts | {"without": trained.lost, "walk_forward": figures})
         return
     click.echo(f"{name} version {trained.version}, learnt from {trained.activations:,} activations: {trained.folder}")
+    click.echo(f"model card: {trained.folder / CARD}")
     if labels is not None:
         click.echo("follower classifier: learnt from {:,} real and {:,} fake labelled followers".format(*labels))
     for family, names in trained.lost.items():

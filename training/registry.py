@@ -36,6 +36,9 @@ TOLERANCE = 0.002
 MAX_CALIBRATION_ERROR = 0.05
 """What the calibration error on the last fold may be at most."""
 
+CARD = "model_card.html"
+"""The page about a model, beside its bundle and in its run."""
+
 _RECORD = "training.json"
 _PACKAGES = ("duckdb", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic", "scipy")
 
@@ -255,6 +258,8 @@ def _log(mlflow: Any, folder: Path, bundle: Bundle, record: Record, uri: str) ->
         client.log_batch(run.info.run_id, metrics=_metrics(mlflow, record), params=_params(mlflow, record))
         client.log_inputs(run.info.run_id, datasets=[_dataset(mlflow, record.data)])
         mlflow.log_artifact(str(folder / _RECORD))
+        if (folder / CARD).is_file():
+            mlflow.log_artifact(str(folder / CARD))
         model = _log_pyfunc(mlflow, folder, bundle)
     if not client.search_registered_models(f"name='{record.model}'"):
         client.create_registered_model(record.model)

@@ -10,12 +10,13 @@ import numpy as np
 
 from features import build, catalogue
 from features.errors import DataError
-from serving.settings import home
+from serving.settings import home, without_password
 from training import metrics, registry
 from training.backtest import backtest, first_decision
 from training.follower_labels import use_labels
 from training.model import ActionModel
 from training.policies import MODEL
+from training.report import card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +137,14 @@ def train(
     folder = home() / "bundles" / bundle.metadata.name
     folder.parent.mkdir(parents=True, exist_ok=True)
     bundle.save(folder)
+    card.write(
+        folder / registry.CARD,
+        bundle.metadata,
+        source=without_password(source),
+        lost=lost,
+        goals=activations["goal"].value_counts().to_dict(),
+        judged=judged,
+    )
     tell("registering")
     version = registry.log_model(
         folder,

@@ -58,24 +58,8 @@ def write(backtest: Backtest, out_dir: str | Path) -> Path:
 
 def render(metrics: dict[str, Any]) -> str:
     """Return the page; every figure in it is one of the metrics."""
-    environment = Environment(
-        loader=PackageLoader("training.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "share": numbers.share,
-        "figure": numbers.figure,
-        "count": numbers.count,
-        "percent": numbers.percent,
-        "short": numbers.short,
-        "cell": _cell,
-        "typeset": lambda text: str(text).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
-    }
     head = metrics["headline"]
-    return environment.get_template("template.html.j2").render(
+    return environment().get_template("template.html.j2").render(
         m=metrics,
         head=head,
         entry=None if head["of"] == "likelihood" else words.entry(metrics),
@@ -90,6 +74,27 @@ def render(metrics: dict[str, Any]) -> str:
         fewest_rows=FEWEST_ROWS,
         fewest_campaigns=FEWEST_CAMPAIGNS,
     )
+
+
+def environment() -> Environment:
+    """Return what fills in the templates of this folder."""
+    found = Environment(
+        loader=PackageLoader("training.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "share": numbers.share,
+        "figure": numbers.figure,
+        "count": numbers.count,
+        "percent": numbers.percent,
+        "short": numbers.short,
+        "cell": _cell,
+        "typeset": lambda text: str(text).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
+    }
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,60 @@
+"""Commands and code out of pages, run as a reader would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = ("make ", "source ", "eval ", "impel serve", "curl ")
+"""Commands that are run by other means: by CI itself, and by `answer`."""
+
+
+def commands(page: str) -> list[str]:
+    """Return the commands of a page's console blocks; one may go over several lines."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    console = "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
+    return re.findall(r"^\$ (.+?)(?=\n\$ |\n*\Z|\n(?=\S))", console, re.DOTALL | re.MULTILINE)
+
+
+def programs(page: str) -> list[str]:
+    """Return the Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of somebody who has activated .venv and set nothing."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("IMPEL_")}
+    return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+
+def run(page: str, place: Path) -> dict[str, str]:
+    """Run the commands of a page in order in a folder; return what each said on stdout."""
+    said = {}
+    for command in commands(page):
+        if command.startswith(ELSEWHERE):
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=place, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{page}: {command}\n{done.stdout}\n{done.stderr}"
+        said[command] = done.stdout
+    return said
+
+
+def answer(call: str, address: str) -> Any:
+    """Return what a service at another address says to a page's curl command."""
+    path = re.search(r"localhost:3000(\S+)", call)
+    body = re.search(r"-d '(.*)'", call, re.DOTALL)
+    assert path is not None, call
+    request = urllib.request.Request(
+        f"{address}{path[1]}", body and body[1].encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as said:
+        return json.load(said)
