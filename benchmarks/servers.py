@@ -1,4 +1,4 @@
-"""The servers that the benchmark of the service compares, each a process of its own, and the load they are put under."""
+"""The servers that the benchmark of the service compares, each a process of its own, and the load on them."""
 
 from __future__ import annotations
 

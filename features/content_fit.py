@@ -25,7 +25,7 @@ def measures(bucket: Bucket) -> Measures:
     return {"sponsor_start": posts.every, "sponsor_size": posts.flags("sponsored").astype(np.int64)}
 
 
-def features(known: Known) -> Features:
+def pair_features(known: Known) -> Features:
     """Compute the part of the family that is about posts; each feature is described in the catalogue."""
     captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
     vertical = known.verticals.number(known.briefs.vertical_code[known.campaign])
@@ -62,11 +62,11 @@ def _texts(known: Known, captions: Window) -> Features:
     for moment, vocabulary in known.vocabularies.items():
         mine = published == moment
         read = captions.of_pairs(mine)
+        stretches = read.row, read.start, read.stop
         found = fit_kernels.text_cosines(
-            read.row,
-            read.start,
-            read.stop,
+            *stretches,
             *_lists(read, "words"),
+            known.text_lengths(read, vocabulary),
             known.campaign,
             briefs.word_offsets,
             briefs.word_code,
