@@ -26,7 +26,7 @@ def account_features(known: KnownAccount) -> Features:
 
 
 def pair_features(known: Known, account: Features) -> Features:
-    """Compute the features of n pairs that depend on the brief; `account` is what `account_features` returns of them."""
+    """Compute the features of n pairs that depend on the brief, from what `account_features` says of their accounts."""
     return {
         **audience_fit.pair_features(known, account),
         **track_record.pair_features(known),

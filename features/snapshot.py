@@ -1,0 +1,296 @@
+"""A snapshot: what is known of all accounts at one moment, worked out before anybody asks, and mapped into memory.
+
+It holds every feature that no brief changes, and of the events what briefs are compared with: the posts, the newest
+audience reports and the closed outcomes that may be known at that moment. What a request adds is computed from these by
+the functions that compute it everywhere (`features.families.pair_features`), so that the answers are the same to the
+last bit. `features.materialize` makes it.
+
+On disk it is a folder of numpy's `.npy` files, one Parquet file of the accounts, and `manifest.json`, which names each
+file with its size and SHA-256: data only, and all of it checked before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from features import catalogue
+from features.bucket import Bucket
+from features.errors import DataError
+from features.events import Events, FloatArray, IntArray, Window
+from features.families import pair_features
+from features.known import Known
+from features.social_scores.lookup import topic_authority
+from features.social_scores.publish import Publication
+from features.verticals import Listed, Verticals
+from features.vocabulary import PERIOD, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from features.briefs import Briefs
+    from features.events import Features
+    from features.follower_classifier import FollowerClassifier
+
+    Arrays = dict[str, npt.NDArray[Any]]
+
+FORMAT = 1
+"""Raise it when what is stored changes: a snapshot of another format is made anew."""
+LISTS = {"posts": ("topics", "words"), "audiences": (), "outcomes": ()}
+"""The events of a snapshot, and which of their columns are lists."""
+ACCOUNTS = "accounts.parquet"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What `manifest.json` says.
+
+    Attributes
+    ----------
+    as_of
+        The moment, microseconds.
+    store
+        Fingerprint of the event store.
+    catalogue, classifier
+        Digests of what the features were computed with: the catalogue and the follower classifier.
+    missing
+        Optional tables that no source had.
+    columns
+        Of the array `features`.
+    buckets
+        For each bucket of the store a hash of all that its accounts' part depends on.
+    files
+        Name of each file -> its size in bytes and its SHA-256.
+    """
+
+    as_of: int
+    store: str
+    catalogue: str
+    classifier: str
+    missing: tuple[str, ...]
+    columns: tuple[str, ...]
+    buckets: tuple[str, ...]
+    files: dict[str, tuple[int, str]]
+    format: int = FORMAT
+    duckdb: str = duckdb.__version__
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the manifest of a snapshot.
+
+        Raises
+        ------
+        DataError
+            Where there is none, it is damaged, or it is of another version.
+        """
+        try:
+            found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(f"{folder} is no snapshot; make one with: impel materialize DATA --out {folder}") from None
+        except (OSError, ValueError):
+            raise DataError(f"{folder / MANIFEST} is damaged; {_AGAIN}") from None
+        if not isinstance(found, dict) or (found.get("format"), found.get("duckdb")) != (FORMAT, duckdb.__version__):
+            raise DataError(f"{folder} is no snapshot of this version of Impel; {_AGAIN}")
+        try:
+            files = {str(name): (int(size), str(digest)) for name, (size, digest) in found.pop("files").items()}
+            lists = {name: tuple(map(str, found.pop(name))) for name in ("missing", "columns", "buckets")}
+            contents = cls(**{**found, **lists, "files": files})
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise DataError(f"{folder / MANIFEST} is damaged; {_AGAIN}") from None
+        if contents.catalogue != catalogue.digest():
+            raise DataError(f"{folder} has features that this version of Impel computes otherwise; {_AGAIN}")
+        return contents
+
+    def to_json(self) -> str:
+        """Return it as the text of `manifest.json`."""
+        return json.dumps(asdict(self), indent=1)
+
+
+class Snapshot:
+    """All accounts at one moment.
+
+    Parameters
+    ----------
+    folder : Path
+        What `materialize` wrote; its arrays are mapped, not read.
+
+    Attributes
+    ----------
+    accounts : DataFrame
+        account_id, influencer_id, platform, country, language; the rows that every method speaks of.
+    as_of : Timestamp
+        The moment.
+
+    Raises
+    ------
+    DataError
+        Where the folder is no snapshot, or a file of it is missing, truncated or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contents = Contents.read(folder)
+        for name, (size, digest) in self.contents.files.items():
+            _check(folder / name, size, digest)
+        try:
+            arrays: Arrays = {
+                # Copied where written to, which nothing does: to the compiler a read-only array is another type.
+                path.stem: np.load(path, mmap_mode="c", allow_pickle=False)
+                for path in (folder / name for name in self.contents.files if name.endswith(".npy"))
+            }
+            self.accounts = pd.read_parquet(folder / ACCOUNTS)
+            self._read(arrays)
+        except (KeyError, OSError, ValueError) as error:
+            raise DataError(f"{folder} is no whole snapshot ({error}); {_AGAIN}") from None
+
+    def _read(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self.features: FloatArray = arrays["features"]
+        self.as_of = pd.Timestamp(self.contents.as_of, unit="us")
+        events = {name: _events(arrays, name) for name in LISTS}
+        self._bucket = Bucket(self.accounts, events)
+        self._bucket.engagements = events["posts"].numbers("engagements")
+        self._bucket.outcomes = events["outcomes"]
+        self._publication = Publication(
+            self.features, *(arrays[f"authority.{name}"] for name in ("account", "topic", "authority"))
+        )
+        self._verticals = Verticals(
+            arrays["verticals.code"],
+            *(
+                Listed(*(arrays[f"{name}.{part}"] for part in ("offsets", "code", "since")))
+                for name in ("brands", "named", "topics")
+            ),
+        )
+        captions, code, count = (arrays[f"vocabulary.{name}"] for name in ("captions", "code", "count"))
+        self._vocabularies = {self.contents.as_of // PERIOD * PERIOD: Vocabulary(int(captions), code, count)}
+
+    def require(self, classifier: FollowerClassifier) -> None:
+        """Make sure that a model with this follower classifier may read the features.
+
+        Raises
+        ------
+        DataError
+            Where they were computed with another one.
+        """
+        if digest_of(classifier) != self.contents.classifier:
+            raise DataError(
+                f"{self.folder} was made with another follower classifier than the model's; "
+                "make it anew with: impel materialize DATA --out SNAPSHOT --model MODEL"
+            )
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each account by its id."""
+        return {account: row for row, account in enumerate(self.accounts["account_id"].tolist())}
+
+    @cached_property
+    def column_of(self) -> dict[str, int]:
+        """The column of `features` that holds each feature."""
+        return {name: column for column, name in enumerate(self.contents.columns)}
+
+    def pair_features(self, briefs: Briefs, rows: IntArray, fee: FloatArray) -> Features:
+        """Compute what the first of some briefs adds to accounts: the features that are not in `features`.
+
+        Parameters
+        ----------
+        briefs : Briefs
+        rows : (n,) int64
+        fee : (n,) float64
+            NaN where unknown.
+        """
+        account = {name: self.features[rows, self.column_of[name]] for name in _NEEDED}
+        campaign = np.zeros(len(rows), np.int64)
+        known = _KnownNow(
+            self._bucket,
+            rows,
+            np.full(len(rows), self.contents.as_of),
+            briefs=briefs,
+            campaign=campaign,
+            fee=fee,
+            verticals=self._verticals,
+            vocabularies=self._vocabularies if len(briefs.word_code) else {},
+        )
+        found = pair_features(known, account)
+        found["peerindex_topic_authority"] = topic_authority(
+            self._publication, rows, account["peerindex_authority"], briefs, campaign
+        )
+        for name in self._missing & found.keys():
+            found[name] = np.full(len(rows), np.nan)
+        return found
+
+    @cached_property
+    def _missing(self) -> set[str]:
+        return lost(self.contents.missing)
+
+
+class _KnownNow(Known):
+    """What pairs may know at the moment of a snapshot: all that it holds of their accounts."""
+
+    @cached_property
+    def posts(self) -> Window:
+        return self._all("posts")
+
+    @cached_property
+    def audience(self) -> Window:
+        return self._all("audiences")
+
+    @cached_property
+    def outcomes(self) -> Window:
+        return self._all("outcomes")
+
+    def text_lengths(self, captions: Window, vocabulary: Vocabulary) -> FloatArray:  # noqa: ARG002 - of its moment
+        return captions.numbers("text_length")
+
+    def _all(self, name: str) -> Window:
+        events = self.bucket.events[name]
+        first, last = events.offsets[self.account], events.offsets[self.account + 1]
+        return Window(events.at, events.columns, events.every, first, last, self.decided_at)
+
+
+def lost(missing: Collection[str]) -> set[str]:
+    """Return the features that are null without the missing tables."""
+    return {name for names in catalogue.without(missing).values() for name in names}
+
+
+def digest_of(classifier: FollowerClassifier) -> str:
+    """Return a hash of a follower classifier."""
+    return hashlib.sha256(classifier.to_json().encode()).hexdigest()[:16]
+
+
+_AGAIN = "make it anew with: impel materialize DATA --out SNAPSHOT"
+_NEEDED = (
+    *("usual followers", "usual engagements", "usual views", "usual fee log"),
+    *("suspicious_follower_share", "peerindex_authority"),
+)
+
+
+def _events(arrays: Arrays, name: str) -> Events:
+    prefix = f"{name}."
+    columns = {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
+    del columns["sizes"]
+    return Events(columns.pop("offsets"), columns.pop("at"), columns)
+
+
+def _check(path: Path, size: int, digest: str) -> None:
+    """Make sure that a file is the one that was written."""
+    try:
+        found = path.stat().st_size
+        if found != size:
+            raise DataError(f"{path} has {found} bytes instead of {size}; {_AGAIN}")
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError:
+        raise DataError(f"{path} is missing; {_AGAIN}") from None
+    if not same:
+        raise DataError(f"{path} is damaged: its SHA-256 differs from {MANIFEST}; {_AGAIN}")
