@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ class Bare:
             for name, booster in self.boosters.items():
                 booster.predict(ready[name], raw_score=True, num_threads=threads)
 
-        return min(_median(lambda threads=threads: predict(threads)) for threads in {1, len(os.sched_getaffinity(0))})
+        return min(_median(partial(predict, threads)) for threads in {1, len(os.sched_getaffinity(0))})
 
 
 def _median(work: Callable[[], None]) -> float:

@@ -117,7 +117,7 @@ def _measured(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             for count in (1, rows, len(accounts)):
                 for of, milliseconds in bare.milliseconds(count).items():
                     alone.setdefault(f"{of}, {count}", []).append(milliseconds)
-        found = {
+        found: dict[str, Any] = {
             "loads": {name: _medians(runs) for name, runs in spent.items()},
             "bare": {name: median(runs) for name, runs in alone.items()},
             "start_seconds": {name: server.seconds for name, server in servers.items()},

@@ -13,7 +13,7 @@ from features.vocabulary import PERIOD
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.known import Known
-    from features.verticals import Listed
+    from features.verticals import Listed, Verticals
 
 CAPTIONS = 50
 """So many captions are read, the newest ones."""
@@ -38,7 +38,7 @@ def _topics(known: Known, vertical: IntArray) -> Features:
     lists = _lists(posts, "topics")
     labelled = posts.count(posts.flags("topics_known"))
     topics = known.verticals.topics
-    of_vertical = _listed(posts, lists, vertical, topics, but=np.zeros(len(known), np.int64))
+    of_vertical = on_vertical(posts, known.verticals, vertical)
     since = topics.first[vertical]
     on_topic = posts.sharing("topics", *asked)
     has_topics = briefs.topic_offsets[known.campaign + 1] > briefs.topic_offsets[known.campaign]
@@ -52,6 +52,12 @@ def _topics(known: Known, vertical: IntArray) -> Features:
         "days_since_topic_post": on_topic.days_since_last(),
         "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical.count(), labelled), np.nan),
     }
+
+
+def on_vertical(posts: Window, verticals: Verticals, vertical: IntArray) -> Window:
+    """Return the posts on a topic that campaigns of each pair's vertical, (n,) numbers, have asked for."""
+    nothing = np.zeros(len(posts), np.int64)
+    return _listed(posts, _lists(posts, "topics"), vertical, verticals.topics, but=nothing)
 
 
 def _texts(known: Known, captions: Window) -> Features:

@@ -84,12 +84,13 @@ def materialize(
     _, publication = next(publications(store, decided_at // PERIOD * PERIOD))
     words = vocabulary.published(store, [at // vocabulary.PERIOD * vocabulary.PERIOD]).popitem()[1]
     common = _common(store, at, words)
-    keys, parts, columns = [], [], ()
+    keys, parts = [], []
+    columns: tuple[str, ...] = ()
     for number in range(store.buckets):
         keys.append(_digest(common, store.bucket_digest(number)))
         if before is not None and keys[-1] in before.contents.buckets[number : number + 1]:
-            rows = [before.row_of[account] for account in store.bucket_accounts(number)["account_id"]]
-            part, columns = _selected(before.arrays, np.array(rows, np.int64)), before.contents.columns
+            mine = [before.row_of[account] for account in store.bucket_accounts(number)["account_id"]]
+            part, columns = _selected(before.arrays, np.array(mine, np.int64)), before.contents.columns
         else:
             part, columns = _part(store.bucket(number), at, words)
             if store.buckets > store.resident:

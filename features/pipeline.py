@@ -121,9 +121,9 @@ class Asked:
         """Put features, (features, rows), and categories together."""
         index = self.index[rows]
         categories = {
-            "goal": self.briefs.goal.take(self.campaign[rows]),
+            "goal": self.briefs.texts["goal"].take(self.campaign[rows]),
             "platform": store.platform.take(self.row[rows]),
-            "vertical": self.briefs.vertical.take(self.campaign[rows]),
+            "vertical": self.briefs.texts["vertical"].take(self.campaign[rows]),
         }
         # Side by side in one step, and named at the end: three columns put in one after the other cost more than a
         # request's features, and each Index of names that is made on the way as much as a family of them.

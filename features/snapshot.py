@@ -15,6 +15,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -23,6 +24,8 @@ import pandas as pd
 
 from features import catalogue
 from features.bucket import Bucket
+from features.codes import codes
+from features.content_fit import on_vertical
 from features.errors import DataError
 from features.events import Events, FloatArray, IntArray, Window
 from features.families import pair_features
@@ -34,12 +37,11 @@ from features.vocabulary import PERIOD, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     import numpy.typing as npt
 
     from features.briefs import Briefs
-    from features.events import Features
+    from features.events import BoolArray, Features
     from features.follower_classifier import FollowerClassifier
 
     Arrays = dict[str, npt.NDArray[Any]]
@@ -103,9 +105,13 @@ class Contents:
         if not isinstance(found, dict) or (found.get("format"), found.get("duckdb")) != (FORMAT, duckdb.__version__):
             raise DataError(f"{folder} is no snapshot of this version of Impel; {_AGAIN}")
         try:
-            files = {str(name): (int(size), str(digest)) for name, (size, digest) in found.pop("files").items()}
+            files = {name: (int(size), str(digest)) for name, (size, digest) in found.pop("files").items()}
+            if any(Path(name).name != name for name in files):
+                raise DataError(f"{folder / MANIFEST} names files that lie elsewhere; {_AGAIN}")  # noqa: TRY301
             lists = {name: tuple(map(str, found.pop(name))) for name in ("missing", "columns", "buckets")}
             contents = cls(**{**found, **lists, "files": files})
+        except DataError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError):
             raise DataError(f"{folder / MANIFEST} is damaged; {_AGAIN}") from None
         if contents.catalogue != catalogue.digest():
@@ -210,23 +216,36 @@ class Snapshot:
             NaN where unknown.
         """
         account = {name: self.features[rows, self.column_of[name]] for name in _NEEDED}
-        campaign = np.zeros(len(rows), np.int64)
-        known = _KnownNow(
+        known = self._known(briefs, rows, fee)
+        found = pair_features(known, account)
+        found["peerindex_topic_authority"] = topic_authority(
+            self._publication, rows, account["peerindex_authority"], briefs, known.campaign
+        )
+        for name in self._missing & found.keys():
+            found[name] = np.full(len(rows), np.nan)
+        return found
+
+    def _moment(self, rows: IntArray) -> IntArray:
+        return np.full(len(rows), self.contents.as_of)
+
+    def _known(self, briefs: Briefs, rows: IntArray, fee: FloatArray) -> _KnownNow:
+        return _KnownNow(
             self._bucket,
             rows,
-            np.full(len(rows), self.contents.as_of),
+            self._moment(rows),
             briefs=briefs,
-            campaign=campaign,
+            campaign=np.zeros(len(rows), np.int64),
             fee=fee,
             verticals=self._verticals,
             vocabularies=self._vocabularies if len(briefs.word_code) else {},
         )
-        found = pair_features(known, account)
-        found["peerindex_topic_authority"] = topic_authority(
-            self._publication, rows, account["peerindex_authority"], briefs, campaign
-        )
-        for name in self._missing & found.keys():
-            found[name] = np.full(len(rows), np.nan)
+
+    def posts_on(self, verticals: Collection[str], rows: IntArray) -> BoolArray:
+        """Flag the accounts with a known post on a topic that campaigns of one of some verticals asked for."""
+        found = np.zeros(len(rows), np.bool_)
+        posts = _window(self._bucket, "posts", rows, self._moment(rows))
+        for number in self._verticals.number(codes(verticals)):
+            found |= on_vertical(posts, self._verticals, np.full(len(rows), number)).count() > 0
         return found
 
     @cached_property
@@ -239,23 +258,18 @@ class _KnownNow(Known):
 
     @cached_property
     def posts(self) -> Window:
-        return self._all("posts")
+        return _window(self.bucket, "posts", self.account, self.decided_at)
 
     @cached_property
     def audience(self) -> Window:
-        return self._all("audiences")
+        return _window(self.bucket, "audiences", self.account, self.decided_at)
 
     @cached_property
     def outcomes(self) -> Window:
-        return self._all("outcomes")
+        return _window(self.bucket, "outcomes", self.account, self.decided_at)
 
     def text_lengths(self, captions: Window, vocabulary: Vocabulary) -> FloatArray:  # noqa: ARG002 - of its moment
         return captions.numbers("text_length")
-
-    def _all(self, name: str) -> Window:
-        events = self.bucket.events[name]
-        first, last = events.offsets[self.account], events.offsets[self.account + 1]
-        return Window(events.at, events.columns, events.every, first, last, self.decided_at)
 
 
 def lost(missing: Collection[str]) -> set[str]:
@@ -273,6 +287,13 @@ _NEEDED = (
     *("usual followers", "usual engagements", "usual views", "usual fee log"),
     *("suspicious_follower_share", "peerindex_authority"),
 )
+
+
+def _window(bucket: Bucket, name: str, account: IntArray, decided_at: IntArray) -> Window:
+    """Return all events of the accounts: whatever a snapshot holds may be known."""
+    events = bucket.events[name]
+    first, last = events.offsets[account], events.offsets[account + 1]
+    return Window(events.at, events.columns, events.every, first, last, decided_at)
 
 
 def _events(arrays: Arrays, name: str) -> Events:

@@ -305,7 +305,7 @@ class EventStore:
     def bucket_digest(self, number: int) -> str:
         """Return a hash of all that is stored of the accounts of one bucket."""
         accounts = self.bucket_accounts(number).drop(columns="row")
-        digest = hashlib.sha256(accounts.to_json(date_unit="us").encode())
+        digest = hashlib.sha256(accounts.to_json(date_format="iso", date_unit="us").encode())
         for name, buckets in sorted(self._manifest.segments.items()):
             for segment in buckets[number]:
                 with (self.folder / segment.file).open("rb") as file:

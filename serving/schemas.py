@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 Goal = Literal["awareness", "engagement", "traffic", "signup", "sale"]
 Dimension = Literal["country", "age", "gender", "language", "interest", "city"]
 Support = Literal["in", "edge", "outside"]
-Order = Literal["likelihood", "expected_actions", "value_per_cost"]
+Order = Literal["likelihood", "expected_actions", "expected_value", "value_per_cost"]
 
 MAX_CANDIDATES = 1000
 # Reasons cost about a hundred times the prediction.
@@ -19,6 +19,7 @@ MAX_TOPICS = 50
 MAX_BUCKETS = 200
 MAX_TEXT = 10_000
 MAX_FEES = 10_000
+MAX_CURSOR = 2_000
 # Shares that were rounded one by one may add up to a little more than the whole.
 MAX_SHARES = 1.05
 # Money, counts and days beyond these are mistakes of unit, not wishes.
@@ -135,8 +136,16 @@ class Filters(Asked):
     languages: list[Language] | None = Field(None, min_length=1, max_length=200)
     min_followers: Count | None = None
     max_followers: Count | None = None
+    verticals: list[Name] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="Accounts that in 180 days posted on a topic that campaigns of one of these verticals asked for.",
+    )
+    max_fee: Money | None = Field(None, description="By `fees`; accounts whose fee is not given are left out.")
+    max_fake_share: Share | None = Field(None, description="Most that may be fake of the followers, as estimated.")
     exclude_accounts: list[Id] = Field([], max_length=MAX_FEES)
-    min_likelihood: Share | None = None
+    min_likelihood: Share | None = Field(None, description="Of `at_least` actions.")
 
     @model_validator(mode="after")
     def _some_followers(self) -> Filters:
@@ -156,7 +165,13 @@ class RankRequest(Asked):
     order_by: Order = Field(
         "likelihood", description="value_per_cost is expected_value / fee; accounts without a fee come last."
     )
-    limit: int = Field(20, ge=1, le=MAX_CANDIDATES)
+    limit: int = Field(20, ge=1, le=MAX_CANDIDATES, description="So many accounts make a page.")
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_CURSOR,
+        description="`next_cursor` of the page before, with all else as it was; without it the first page.",
+    )
     reasons: bool = False
 
     @model_validator(mode="after")
@@ -164,6 +179,10 @@ class RankRequest(Asked):
         _check_reasons(self.reasons, self.limit, "limit")
         if self.order_by == "value_per_cost" and (self.brief.value_per_action is None or not self.fees):
             raise ValueError("order_by value_per_cost needs brief.value_per_action and fees")
+        if self.order_by == "expected_value" and self.brief.value_per_action is None:
+            raise ValueError("order_by expected_value needs brief.value_per_action")
+        if self.filters.max_fee is not None and not self.fees:
+            raise ValueError("filters.max_fee needs fees")
         return self
 
 
@@ -217,13 +236,14 @@ class PredictResponse(Answered):
 
 
 class RankResponse(Answered):
-    """The best accounts, best first."""
+    """A page of the best accounts, best first."""
 
     model_version: str
     features_as_of: datetime
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
     predictions: list[Prediction]
+    next_cursor: str | None = Field(description="For the page that follows; null where this is the last one.")
 
 
 class ModelResponse(Answered):

@@ -1,8 +1,8 @@
 """The HTTP service: BentoML around `serving.answers`.
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
-registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve`
-sets them.
+registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_SNAPSHOT (what
+`impel materialize` made of it; otherwise one is made at the start) and IMPEL_TRACKING_URI. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def load() -> Answers:
     """
     # Here, not above: these take a second to import, and `bentoml serve` imports this module in its supervisor too.
     from features.manifest import is_store  # noqa: PLC0415
+    from features.snapshot import Snapshot  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
@@ -70,7 +71,8 @@ def load() -> Answers:
         store = EventStore(Path(data or folder or ""))
     else:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
-    return Answers(predictor, store, as_of=moment_asked)
+    made = os.environ.get("IMPEL_SNAPSHOT")
+    return Answers(predictor, store, as_of=moment_asked, snapshot=Snapshot(Path(made)) if made else None)
 
 
 class _Service(bentoml.Service):
@@ -110,16 +112,17 @@ class _Impel:
 
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
-    """Answer, and turn what the caller can put right into an error that BentoML hands on to `ProblemDetails`."""
+    """Answer as JSON; what the caller can put right becomes an error that BentoML hands on to `ProblemDetails`."""
     try:
-        return answer(request)
+        # Not by way of BentoML, which would turn the answer into Python's dicts and lists first.
+        return Response(answer(request).model_dump_json(), media_type="application/json")
     except ImpelError as error:
         raise bentoml.exceptions.InvalidArgument(str(error)) from None
 
 
 def _warm_up(answers: Answers) -> None:
     """Answer once, so that the first caller does not wait, and keep all that lives now out of garbage collections."""
-    accounts = answers.store.accounts["account_id"]
+    accounts = answers.snapshot.accounts["account_id"]
     brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
