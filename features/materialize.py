@@ -117,14 +117,37 @@ def materialize(
         files={},
     )
     _write(folder, contents, _with_offsets(arrays) | _shared(store, publication, words), store.accounts)
-    return Snapshot(folder)
+    return Snapshot.open(folder)
+
+
+def materialize_beside(known: Snapshot, store: EventStore) -> Snapshot:
+    """Work out, in memory, what is known of accounts that a snapshot does not hold, at its moment.
+
+    What looks across accounts is that of the snapshot: endorsements, verticals, words. Social scores are null, since
+    they are published for known accounts.
+
+    Parameters
+    ----------
+    known : Snapshot
+    store : EventStore
+        Of the unknown accounts, in one bucket; with the follower classifier and the `published_peers` of the store that
+        the snapshot was made of.
+    """
+    part, columns = _part(store.bucket(0), known.contents.as_of, known.vocabulary)
+    arrays = _with_offsets(_selected(part, np.argsort(store.bucket_accounts(0)["row"])))
+    for name in lost(store.missing) & set(columns):
+        arrays["features"][:, columns.index(name)] = np.nan
+    shared = {name: values for name, values in known.arrays.items() if name.partition(".")[0] in _SHARED}
+    nobody = {name: values[:0] for name, values in shared.items() if name.startswith("authority.")}
+    contents = replace(known.contents, missing=store.missing, columns=columns, buckets=(), files={})
+    return Snapshot(contents, store.accounts, arrays | shared | nobody)
 
 
 def _before(folder: Path) -> Snapshot | None:
     """Return the snapshot that lies in a folder, None where it cannot be used."""
     if (folder / MANIFEST).exists():
         with suppress(DataError):
-            return Snapshot(folder)
+            return Snapshot.open(folder)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} holds something that is no snapshot; give a new or empty folder.")
     return None
@@ -265,3 +288,4 @@ def _write(folder: Path, contents: Contents, arrays: Arrays, accounts: pd.DataFr
 
 
 _DERIVED = ("_start", ".offsets")
+_SHARED = ("authority", "verticals", "brands", "named", "topics", "vocabulary")

@@ -128,44 +128,31 @@ class Snapshot:
 
     Parameters
     ----------
-    folder : Path
-        What `materialize` wrote; its arrays are mapped, not read.
+    contents : Contents
+    accounts : DataFrame
+        account_id, influencer_id, platform, country, language; the rows that every method speaks of.
+    arrays : mapping of name to array
+        As `features.materialize` makes them.
+    folder : Path, optional
+        Where they lie, for messages.
 
     Attributes
     ----------
-    accounts : DataFrame
-        account_id, influencer_id, platform, country, language; the rows that every method speaks of.
     as_of : Timestamp
         The moment.
-
-    Raises
-    ------
-    DataError
-        Where the folder is no snapshot, or a file of it is missing, truncated or damaged.
+    features : (accounts, columns) float64
+        What no brief changes; `column_of` says which column is which.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.contents = Contents.read(folder)
-        for name, (size, digest) in self.contents.files.items():
-            _check(folder / name, size, digest)
-        try:
-            arrays: Arrays = {
-                # Copied where written to, which nothing does: to the compiler a read-only array is another type.
-                path.stem: np.load(path, mmap_mode="c", allow_pickle=False)
-                for path in (folder / name for name in self.contents.files if name.endswith(".npy"))
-            }
-            self.accounts = pd.read_parquet(folder / ACCOUNTS)
-            self._read(arrays)
-        except (KeyError, OSError, ValueError) as error:
-            raise DataError(f"{folder} is no whole snapshot ({error}); {_AGAIN}") from None
-
-    def _read(self, arrays: Arrays) -> None:
+    def __init__(self, contents: Contents, accounts: pd.DataFrame, arrays: Arrays, folder: Path | None = None) -> None:
+        self.contents = contents
+        self.accounts = accounts
         self.arrays = arrays
+        self.folder = folder
         self.features: FloatArray = arrays["features"]
-        self.as_of = pd.Timestamp(self.contents.as_of, unit="us")
+        self.as_of = pd.Timestamp(contents.as_of, unit="us")
         events = {name: _events(arrays, name) for name in LISTS}
-        self._bucket = Bucket(self.accounts, events)
+        self._bucket = Bucket(accounts, events)
         self._bucket.engagements = events["posts"].numbers("engagements")
         self._bucket.outcomes = events["outcomes"]
         self._publication = Publication(
@@ -179,7 +166,30 @@ class Snapshot:
             ),
         )
         captions, code, count = (arrays[f"vocabulary.{name}"] for name in ("captions", "code", "count"))
-        self._vocabularies = {self.contents.as_of // PERIOD * PERIOD: Vocabulary(int(captions), code, count)}
+        self.vocabulary = Vocabulary(int(captions), code, count)
+        self._vocabularies = {contents.as_of // PERIOD * PERIOD: self.vocabulary}
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map the snapshot that `materialize` wrote into a folder.
+
+        Raises
+        ------
+        DataError
+            Where the folder is no snapshot, or a file of it is missing, truncated or damaged.
+        """
+        contents = Contents.read(folder)
+        for name, (size, digest) in contents.files.items():
+            _check(folder / name, size, digest)
+        try:
+            arrays: Arrays = {
+                # Copied where written to, which nothing does: to the compiler a read-only array is another type.
+                path.stem: np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+                for path in (folder / name for name in contents.files if name.endswith(".npy"))
+            }
+            return cls(contents, pd.read_parquet(folder / ACCOUNTS), arrays, folder)
+        except (KeyError, OSError, ValueError) as error:
+            raise DataError(f"{folder} is no whole snapshot ({error}); {_AGAIN}") from None
 
     def require(self, classifier: FollowerClassifier) -> None:
         """Make sure that a model with this follower classifier may read the features.

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from features import peers
+from features.authenticity import evidence
 from features.briefs import Briefs
 from features.errors import DataError, SettingError
-from features.materialize import materialize
+from features.materialize import materialize, materialize_beside
 from serving import schemas
 from serving.pairs import Accounts, Pairs
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
+from serving.raw import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from features.snapshot import Snapshot
     from features.store import EventStore
     from serving.predictor import FloatArray, Predictor
+    from serving.raw import ScoreRequest
 
 
 class Answers:
@@ -110,6 +116,62 @@ class Answers:
             }
         )
 
+    def score(self, request: ScoreRequest) -> schemas.ScoreResponse:
+        """Answer for an influencer whom the data do not know, out of the tables that the request brings."""
+        bundle = self.predictor.bundle
+        unknown = prepared(request.influencer, missing=self.store.missing)
+        unknown.follower_classifier = bundle.follower_classifier
+        # What is usual for peers is what the known accounts have made it.
+        peers.publish(self.store, np.array([self.snapshot.contents.as_of]))
+        unknown.published_peers = self.store.published_peers
+        accounts = Accounts(materialize_beside(self.snapshot, unknown), bundle)
+        rows = np.array([accounts.snapshot.row_of[candidate.account_id] for candidate in request.asked], np.int64)
+        fee = _numbers(candidate.fee for candidate in request.asked)
+        pairs = Pairs(accounts, _briefs(request.brief), rows, fee)
+        scores = self._scores(pairs, request.brief, fee, _numbers(candidate.at_least for candidate in request.asked))
+        return schemas.ScoreResponse.model_validate(
+            {
+                "model_version": self.predictor.version,
+                "features_as_of": self._as_of(),
+                "predictions": self._predictions(pairs, scores, reasons=request.reasons),
+            }
+        )
+
+    def account(self, account_id: str) -> schemas.AccountResponse:
+        """Say what is known of one account without a brief.
+
+        Raises
+        ------
+        DataError
+            Where the data do not know it.
+        """
+        found = evidence(self.store, account_id, self.as_of)
+        snapshot, row = self.snapshot, self.snapshot.row_of[account_id]
+        values = _records({name: snapshot.features[[row], column] for name, column in snapshot.column_of.items()})[0]
+        texts = {
+            name: None if text is None or text != text else text  # noqa: PLR0124
+            for name, text in snapshot.accounts.iloc[row].items()
+        }
+        names = ("score", "networks", "reach", "amplification", "network")
+        return schemas.AccountResponse.model_validate(
+            {
+                **texts,
+                "features_as_of": self._as_of(),
+                "followers": values["usual followers"],
+                "engagement_rate": values["engagement_rate_median_90d"],
+                "klout": {name: values[f"klout_{name}"] for name in names},
+                "kred": {name: values[f"kred_{name}"] for name in ("influence", "outreach")},
+                "peerindex": {
+                    "score": values["peerindex"],
+                    **{name: values[f"peerindex_{name}"] for name in ("authority", "activity")},
+                },
+                "authenticity": {
+                    **{name: getattr(found, name) for name in ("fake_share", "low", "high", "summary")},
+                    "signals": [asdict(signal) for signal in found.signals],
+                },
+            }
+        )
+
     def model(self) -> schemas.ModelResponse:
         """Say which model answers, out of which data."""
         return schemas.ModelResponse(
@@ -131,8 +193,7 @@ class Answers:
     def _predictions(self, pairs: Pairs, scores: dict[str, Any], *, reasons: bool) -> list[dict[str, Any]]:
         """Return the pairs as `schemas.Prediction` wants them."""
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
-        accounts = self.accounts.ids[pairs.rows]
-        rows = _records({"account_id": accounts, **scores, **counts})
+        rows = _records({"account_id": pairs.accounts.ids[pairs.rows], **scores, **counts})
         told = self.predictor.reasons(pairs.frame()) if reasons else [None] * len(rows)
         for row, baseline, reason in zip(rows, _records(baselines(pairs)), told, strict=True):
             row["baselines"], row["reasons"] = baseline, reason
@@ -149,7 +210,13 @@ class Answers:
 
 
 def _briefs(brief: schemas.Brief) -> Briefs:
-    """Return a brief as features read it."""
+    """Return a brief as features read it: what was asked for before is remembered."""
+    return _read(brief.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Briefs:
+    brief = schemas.Brief.model_validate_json(text)
     given = brief.__dict__
     # No brand is never the brand of a past post, and an empty id is none.
     starts_at = int(brief.starts_at.timestamp()) * 1_000_000 + brief.starts_at.microsecond
@@ -167,7 +234,9 @@ def _numbers(values: Iterable[float | None]) -> FloatArray:
 def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return arrays as one dict of Python values per row, with None for NaN: JSON has no NaN."""
     lists = [
-        [None if isinstance(value, float) and value != value else value for value in values.tolist()]  # noqa: PLR0124
+        [None if unknown else value for value, unknown in zip(values.tolist(), np.isnan(values).tolist(), strict=True)]
+        if values.dtype == np.float64 and np.isnan(values).any()
+        else values.tolist()
         for values in columns.values()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]

@@ -129,7 +129,7 @@ class Bundle:
         """Return the distribution of actions of each row of a matrix, as `Encoding` makes it."""
         goal = self.spec.goal(matrix)
         score = self._score(self._actions, matrix).reshape(-1, 2)
-        score[:, 0] += self.spec.curves.contributions(matrix, goal).sum(axis=1)
+        score[:, 0] += self.spec.curves.total(matrix, goal)
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
         return self.spec.distribution(goal, score, posted, self._opinion(matrix, goal))
 

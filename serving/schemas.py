@@ -235,6 +235,18 @@ class PredictResponse(Answered):
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
 
 
+class ScoreResponse(Answered):
+    """Predictions for the accounts of an influencer whom the data do not know, in the order asked.
+
+    Social scores are null: they rank known accounts. So are past results, and no comment or answer is compared with
+    those of others; all else is what would be said if the influencer were known.
+    """
+
+    model_version: str
+    features_as_of: datetime = Field(description="What is later in the request is not looked at.")
+    predictions: list[Prediction]
+
+
 class RankResponse(Answered):
     """A page of the best accounts, best first."""
 
@@ -255,6 +267,68 @@ class ModelResponse(Answered):
     data_fingerprint: str
     features: int
     training: dict[str, Any] = Field(description="What the bundle records of its own training.")
+
+
+class Klout(Answered):
+    """What Klout would have said, rebuilt; null is not known."""
+
+    score: float | None = Field(description="1 to 100, the form of 2009: rank by the three parts below.")
+    networks: float | None = Field(description="0 to 100, the form of 2015: all accounts of the influencer.")
+    reach: float | None = Field(description="Natural logarithm of 1 + followers that do not look fake.")
+    amplification: float | None = Field(description="Natural logarithm of 1 + shares and mentions in 90 days.")
+    network: float | None = Field(description="Mean of log(1 + followers) of those who react, 90 days.")
+
+
+class Kred(Answered):
+    """What Kred would have said, rebuilt; null is not known."""
+
+    influence: float | None = Field(description="0 to 1,000: points received in 90 days against the most of the group.")
+    outreach: float | None = Field(description="A level, for all that the account ever did for others.")
+
+
+class PeerIndex(Answered):
+    """What PeerIndex would have said, rebuilt; null is not known."""
+
+    score: float | None = Field(description="0 to 100: 0.6 authority + 0.2 audience + 0.2 activity.")
+    authority: float | None = Field(description="0 to 100: rank by endorsements in each topic, 120 days.")
+    activity: float | None = Field(description="0 to 100: rank by posts in each topic, 90 days.")
+
+
+class Signal(Answered):
+    """One thing that stands out about followers or reactions."""
+
+    name: str = Field(description="The feature.")
+    value: float
+    usual: float | None = Field(description="Median of accounts of this size and platform; null where there are few.")
+    weight: float = Field(description="Distance from the usual, in spreads of those accounts.")
+    sentence: str
+
+
+class Authenticity(Answered):
+    """Which share of the followers is fake, and what tells so."""
+
+    fake_share: float | None
+    low: float | None = Field(description="Lower end of the 90 % interval.")
+    high: float | None = Field(description="Upper end of the 90 % interval.")
+    summary: str
+    signals: list[Signal] = Field(description="The weightiest first.")
+
+
+class AccountResponse(Answered):
+    """What is known of one account without a brief."""
+
+    account_id: str
+    influencer_id: str
+    platform: str
+    country: str | None
+    language: str | None
+    features_as_of: datetime
+    followers: float | None
+    engagement_rate: float | None = Field(description="(likes + comments) / followers, median of 90 days.")
+    klout: Klout
+    kred: Kred
+    peerindex: PeerIndex
+    authenticity: Authenticity
 
 
 class FieldError(Answered):

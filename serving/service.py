@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from features.errors import ImpelError, SettingError
-from serving import openapi, schemas
-from serving.middleware import ProblemDetails, RequestLimits, own_failure
+from features.errors import ImpelError, SettingError, nearest
+from serving import openapi, raw, schemas
+from serving.middleware import ProblemDetails, RequestLimits, own_failure, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +72,10 @@ def load() -> Answers:
         store = EventStore(Path(data or folder or ""))
     else:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
+    # Of one worker: a long list is worth all processors that it may use, a short one is scored by one thread anyway.
+    predictor.bundle.n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     made = os.environ.get("IMPEL_SNAPSHOT")
-    return Answers(predictor, store, as_of=moment_asked, snapshot=Snapshot(Path(made)) if made else None)
+    return Answers(predictor, store, as_of=moment_asked, snapshot=Snapshot.open(Path(made)) if made else None)
 
 
 class _Service(bentoml.Service):
@@ -90,7 +93,7 @@ class _Impel:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
         self.answers = load()
         self._limiter = CapacityLimiter(_THREADS)
-        _PAGES.state.answers = self.answers
+        _PAGES.state.answers, _PAGES.state.limiter = self.answers, self._limiter
         _warm_up(self.answers)
 
     @bentoml.on_shutdown
@@ -109,6 +112,11 @@ class _Impel:
     async def rank(self, request: schemas.RankRequest, /) -> schemas.RankResponse:
         """Rank all known accounts for a brief, best first."""
         return await to_thread.run_sync(_answered, self.answers.rank, request, limiter=self._limiter)
+
+    @bentoml.api(route="/v1/score")
+    async def score(self, request: raw.ScoreRequest, /) -> schemas.ScoreResponse:
+        """Predict the accounts of an influencer whom the data do not know, out of raw tables."""
+        return await to_thread.run_sync(_answered, self.answers.score, request, limiter=self._limiter)
 
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
@@ -143,6 +151,18 @@ async def _model(request: Request) -> Response:
     return Response(request.app.state.answers.model().model_dump_json(), media_type="application/json")
 
 
+async def _account(request: Request) -> Response:
+    """Answer one account; an id may hold slashes, as the ids of a source may."""
+    state = request.app.state
+    account = request.path_params["account_id"]
+    if account not in state.answers.snapshot.row_of:
+        hint = nearest(account, islice(state.answers.snapshot.row_of, 10_000))
+        details = problem(404, code="unknown-account", detail=f"The data do not know this account.{hint}")
+        return Response(details.model_dump_json(), details.status, media_type="application/problem+json")
+    found = await to_thread.run_sync(state.answers.account, account, limiter=state.limiter)
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
 # In place of BentoML's own page, which loads a script that reports the visit to its makers.
 _INDEX = """<!doctype html>
 <html lang="en">
@@ -162,7 +182,14 @@ _INDEX = """<!doctype html>
 </html>
 """
 
-_PAGES = Starlette(routes=[Route("/", _index), Route("/docs.json", _document), Route("/v1/model", _model)])
+_PAGES = Starlette(
+    routes=[
+        Route("/", _index),
+        Route("/docs.json", _document),
+        Route("/v1/model", _model),
+        Route("/v1/accounts/{account_id:path}", _account),
+    ]
+)
 ImpelService: Any = bentoml.service(
     name="impel",
     service_class=_Service,

@@ -101,8 +101,8 @@ def test_after_an_append_it_is_the_one_made_from_nothing(tmp_path: Path, monkeyp
     monkeypatch.setattr(EventStore, "bucket", lambda self, number: (made.append(number), read(self, number))[1])
     again = materialize(store, tmp_path / "snapshot", as_of=as_of)
     worked_on = set(made)
-    whole = materialize(store, tmp_path / "whole", as_of=as_of)
-    assert contents(again.folder) == contents(whole.folder)
+    materialize(store, tmp_path / "whole", as_of=as_of)
+    assert contents(tmp_path / "snapshot") == contents(tmp_path / "whole")
     row = again.row_of[account]
     assert again.features[row, again.column_of["usual followers"]] == 4242
     assert worked_on, "the bucket with the new row is worked on"
@@ -120,8 +120,8 @@ def test_an_account_that_is_new_has_its_place(tmp_path: Path) -> None:
     with open_tables({"accounts": new}, partial=True) as more:
         store = store.append(more)
     again = materialize(store, tmp_path / "snapshot", as_of=as_of)
-    whole = materialize(store, tmp_path / "whole", as_of=as_of)
-    assert contents(again.folder) == contents(whole.folder)
+    materialize(store, tmp_path / "whole", as_of=as_of)
+    assert contents(tmp_path / "snapshot") == contents(tmp_path / "whole")
     assert "a0000" in again.row_of
 
 
@@ -173,10 +173,10 @@ def test_what_is_not_whole_is_refused(
     spoil: Callable[[Path], object], message: str, kept: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(kept, tmp_path / "broken")
-    Snapshot(folder)
+    Snapshot.open(folder)
     spoil(folder)
     with pytest.raises(DataError, match=message) as error:
-        Snapshot(folder)
+        Snapshot.open(folder)
     assert "impel materialize" in str(error.value)
 
 
@@ -190,7 +190,7 @@ def test_a_pickle_is_never_read(kept: Path, tmp_path: Path) -> None:
     found["files"]["features.npy"] = [len(content), hashlib.sha256(content).hexdigest()]
     (folder / "manifest.json").write_text(json.dumps(found))
     with pytest.raises(DataError, match="is no whole snapshot"):
-        Snapshot(folder)
+        Snapshot.open(folder)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
