@@ -13,7 +13,7 @@ from features.tables import DIMENSIONS
 
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
-    from features.known import Known
+    from features.known import Known, KnownAccount
 
 COMPARED = ("country", "age", "gender", "language", "interest")
 """Dimensions with features of their own; a city holds too little of an audience to tell something alone."""
@@ -33,22 +33,29 @@ def measures(bucket: Bucket) -> Measures:
     }
 
 
-def features(known: Known) -> Features:
-    """Compute the family; each feature is described in the catalogue."""
+def features(known: KnownAccount) -> Features:
+    """Compute what of the family depends on the account alone; each feature is described in the catalogue."""
     of, audience = known.measured(measures), known.audience
-    overlaps, divergences, (joint, divergence, top) = _fits(known)
     whole = audience.sum(audience.numbers("share"), of["country"])
+    return {
+        "audience_country_concentration": divide(audience.sum(of["squared_share"], of["country"]), whole**2),
+        "audience_report_age_days": audience.days_since_last(),
+    }
+
+
+def pair_features(known: Known, account: Features) -> Features:
+    """Compute what depends on the brief; `account` holds the features of the account."""
+    overlaps, divergences, (joint, divergence, top) = _fits(known)
+    real = 1 - known_or_zero(account["suspicious_follower_share"])
     return {
         **{f"audience_overlap_{name}": overlaps[DIMENSIONS.index(name)] for name in COMPARED},
         **{f"audience_divergence_{name}": divergences[DIMENSIONS.index(name)] for name in COMPARED},
         "audience_fit_joint": joint,
         "audience_divergence": divergence,
         "audience_top_slice_share": top,
-        "effective_audience_log": np.log1p(known.followers * (1 - known_or_zero(known.suspicious_share)) * joint),
-        "audience_country_concentration": divide(audience.sum(of["squared_share"], of["country"]), whole**2),
-        "audience_report_age_days": audience.days_since_last(),
+        "effective_audience_log": np.log1p(account["usual followers"] * real * joint),
         "own_language_share": _own_language(known),
-        **content_fit.features(known),
+        **content_fit.pair_features(known),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,15 +18,20 @@ from features.tables import CONTRACT, DIMENSIONS, GOALS
 from features.words import words_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from features.events import BoolArray, FloatArray, IntArray
 
+    _Target = tuple[int, str, str, float]
 
 TEXT = pd.StringDtype("python", na_value=np.nan)
 """pandas' own texts, kept as Python's: of Arrow's, taking one entry costs a request as much as fifty sums."""
 MINUTE = 60_000_000
 """One minute in microseconds."""
+_COLUMNS = (
+    *("goal", "vertical", "brand_id", "topics", "brief", "audience"),
+    *("attribution_days", "value_per_action", "budget", "campaign_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,9 @@ class Briefs:
     brand: 0 where its id does not hold exactly one. Moments are microseconds.
     """
 
-    campaign_id: pd.Index
-    goal: pd.api.extensions.ExtensionArray
-    vertical: pd.api.extensions.ExtensionArray
+    campaign_id: list[str]
+    goal: list[str]
+    vertical: list[str]
     goal_code: IntArray
     vertical_code: IntArray
     brand_code: IntArray
@@ -86,39 +92,70 @@ class Briefs:
         ids = pd.Index(campaigns["campaign_id"], dtype=object)
         if not ids.is_unique:
             raise DataError(f"Campaign {ids[ids.duplicated()][0]!r} is given twice.")
+        columns = {name: list(_column(campaigns, name)) for name in _COLUMNS}
+        return cls._of(
+            {**columns, "campaign_id": ids.tolist()},
+            microseconds(campaigns["starts_at"]),
+            _targets(columns.pop("audience"), audience, ids),
+        )
+
+    @classmethod
+    def one(cls, brief: Mapping[str, Any], *, starts_at: int) -> Self:
+        """Read one brief, as quickly as a request wants it.
+
+        Parameters
+        ----------
+        brief : mapping
+            The contract's columns of `campaigns`, checked; `audience` is dimension -> bucket -> share, or None.
+        starts_at : int
+            Microseconds.
+        """
+        columns = {name: [brief.get(name)] for name in _COLUMNS}
+        return cls._of(columns, np.array([starts_at]), sorted(_wanted(columns["audience"])))
+
+    @classmethod
+    def _of(cls, columns: dict[str, list[Any]], starts_at: IntArray, targets: list[_Target]) -> Self:
+        """Read briefs from columns; `targets` by campaign."""
         topics = [
             sorted({str(word) for word in words if word is not None}) if _is_list(words) else []
-            for words in _column(campaigns, "topics")
+            for words in columns["topics"]
         ]
-        texts = [text if isinstance(text, str) else None for text in _column(campaigns, "brief")]
-        targets = _targets(campaigns, audience, ids)
-        slices = (targets["dimension"] + SLICE_SEPARATOR + targets["bucket"]).tolist()
-        brands, verticals = ([str(word) for word in campaigns[name]] for name in ("brand_id", "vertical"))
+        texts = [text if isinstance(text, str) else None for text in columns["brief"]]
+        campaign, dimensions, buckets, shares = map(list, zip(*targets, strict=True)) if targets else ([], [], [], [])
+        slices = [
+            f"{dimension}{SLICE_SEPARATOR}{bucket}" for dimension, bucket in zip(dimensions, buckets, strict=True)
+        ]
+        brands, verticals = ([str(word) for word in columns[name]] for name in ("brand_id", "vertical"))
         # All that is new is asked for in one query; below nothing is.
-        codes(chain(verticals, brands, targets["dimension"], slices, *topics))
+        codes(chain(verticals, brands, dimensions, slices, *topics))
         word_offsets, word_code, word_count = _counted(texts)
         return cls(
-            campaign_id=ids,
-            goal=pd.array(campaigns["goal"], dtype=TEXT),
-            vertical=pd.array(campaigns["vertical"], dtype=TEXT),
-            goal_code=np.array([GOALS.index(goal) for goal in campaigns["goal"]], np.int64),
+            campaign_id=columns["campaign_id"],
+            goal=columns["goal"],
+            vertical=columns["vertical"],
+            goal_code=np.array([GOALS.index(goal) for goal in columns["goal"]], np.int64),
             vertical_code=codes(verticals),
             brand_code=codes(brands),
             brand_word=_names(brands),
-            starts_at=microseconds(campaigns["starts_at"]),
-            attribution_days=_numbers(campaigns, "attribution_days"),
-            value_per_action=_numbers(campaigns, "value_per_action"),
-            budget=_numbers(campaigns, "budget"),
+            starts_at=starts_at,
+            attribution_days=_numbers(columns["attribution_days"]),
+            value_per_action=_numbers(columns["value_per_action"]),
+            budget=_numbers(columns["budget"]),
             topic_offsets=np.cumsum([0, *(len(words) for words in topics)]),
             topic_code=codes(chain(*topics)),
             word_offsets=word_offsets,
             word_code=word_code,
             word_count=word_count,
-            target_offsets=np.searchsorted(targets["campaign"].to_numpy(np.int64), np.arange(len(ids) + 1)),
-            target_dimension=codes(targets["dimension"]),
+            target_offsets=np.searchsorted(np.array(campaign, np.int64), np.arange(len(verticals) + 1)),
+            target_dimension=codes(dimensions),
             target_slice=codes(slices),
-            target_share=targets["share"].to_numpy(np.float64),
+            target_share=np.array(shares, np.float64),
         )
+
+    @cached_property
+    def texts(self) -> dict[str, pd.api.extensions.ExtensionArray]:
+        """The (campaigns,) goals and verticals as pandas' texts."""
+        return {name: pd.array(getattr(self, name), dtype=TEXT) for name in ("goal", "vertical")}
 
     @cached_property
     def place_of(self) -> dict[str, int]:
@@ -193,29 +230,32 @@ def microseconds(moments: pd.Series) -> IntArray:
     return parsed.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
-def _targets(campaigns: pd.DataFrame, audience: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame:
-    # In the order in which the store keeps its own, so that sums come out the same to the last bit.
-    rows = sorted(
+def _wanted(audiences: list[Any]) -> Iterator[_Target]:
+    return (
         (campaign, str(dimension), str(bucket), float(share))
-        for campaign, wanted in enumerate(_column(campaigns, "audience"))
+        for campaign, wanted in enumerate(audiences)
         if isinstance(wanted, dict)
         for dimension, shares in wanted.items()
         for bucket, share in shares.items()
     )
-    given = pd.DataFrame(rows, columns=["campaign", "dimension", "bucket", "share"])
+
+
+def _targets(audiences: list[Any], audience: pd.DataFrame | None, ids: pd.Index) -> list[_Target]:
+    # In the order in which the store keeps its own, so that sums come out the same to the last bit.
+    given = sorted(_wanted(audiences))
     if audience is None or audience.empty:
         return given
     table = audience.assign(campaign=ids.get_indexer(audience["campaign_id"]))
-    table = table.loc[table["campaign"] >= 0, list(given.columns)]
-    return pd.concat([given, table] if len(given) else [table]).sort_values("campaign", kind="stable")
+    table = table.loc[table["campaign"] >= 0, ["campaign", "dimension", "bucket", "share"]]
+    return sorted([*given, *table.itertuples(index=False, name=None)], key=itemgetter(0))
 
 
 def _column(frame: pd.DataFrame, name: str) -> Iterable[Any]:
     return frame[name] if name in frame else [None] * len(frame)
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
-    return np.array([np.nan if value is None else value for value in _column(frame, name)], np.float64)
+def _numbers(values: list[Any]) -> FloatArray:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _is_list(value: object) -> bool:

@@ -13,7 +13,7 @@ from features.vocabulary import PERIOD
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.known import Known
-    from features.verticals import Listed
+    from features.verticals import Listed, Verticals
 
 CAPTIONS = 50
 """So many captions are read, the newest ones."""
@@ -25,7 +25,7 @@ def measures(bucket: Bucket) -> Measures:
     return {"sponsor_start": posts.every, "sponsor_size": posts.flags("sponsored").astype(np.int64)}
 
 
-def features(known: Known) -> Features:
+def pair_features(known: Known) -> Features:
     """Compute the part of the family that is about posts; each feature is described in the catalogue."""
     captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
     vertical = known.verticals.number(known.briefs.vertical_code[known.campaign])
@@ -38,7 +38,7 @@ def _topics(known: Known, vertical: IntArray) -> Features:
     lists = _lists(posts, "topics")
     labelled = posts.count(posts.flags("topics_known"))
     topics = known.verticals.topics
-    of_vertical = _listed(posts, lists, vertical, topics, but=np.zeros(len(known), np.int64))
+    of_vertical = on_vertical(posts, known.verticals, vertical)
     since = topics.first[vertical]
     on_topic = posts.sharing("topics", *asked)
     has_topics = briefs.topic_offsets[known.campaign + 1] > briefs.topic_offsets[known.campaign]
@@ -54,6 +54,12 @@ def _topics(known: Known, vertical: IntArray) -> Features:
     }
 
 
+def on_vertical(posts: Window, verticals: Verticals, vertical: IntArray) -> Window:
+    """Return the posts on a topic that campaigns of each pair's vertical, (n,) numbers, have asked for."""
+    nothing = np.zeros(len(posts), np.int64)
+    return _listed(posts, _lists(posts, "topics"), vertical, verticals.topics, but=nothing)
+
+
 def _texts(known: Known, captions: Window) -> Features:
     """Compare captions with the brief by TF-IDF (Salton and Buckley 1988, smoothed as in scikit-learn)."""
     briefs = known.briefs
@@ -62,11 +68,11 @@ def _texts(known: Known, captions: Window) -> Features:
     for moment, vocabulary in known.vocabularies.items():
         mine = published == moment
         read = captions.of_pairs(mine)
+        stretches = read.row, read.start, read.stop
         found = fit_kernels.text_cosines(
-            read.row,
-            read.start,
-            read.stop,
+            *stretches,
             *_lists(read, "words"),
+            known.text_lengths(read, vocabulary),
             known.campaign,
             briefs.word_offsets,
             briefs.word_code,

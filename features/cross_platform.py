@@ -9,10 +9,10 @@ import numpy as np
 from features.events import Features, History, divide, log_positive
 
 if TYPE_CHECKING:
-    from features.known import Known
+    from features.known import KnownAccount
 
 
-def features(known: Known) -> Features:
+def features(known: KnownAccount) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     bucket, siblings = known.bucket, known.siblings
     account, moment = siblings.codes("account"), siblings.at

@@ -11,7 +11,7 @@ from features.events import Features, divide
 
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
-    from features.known import Known
+    from features.known import KnownAccount
 
 NEWEST_POSTS = 20
 
@@ -29,12 +29,12 @@ def measures(bucket: Bucket) -> Measures:
     }
 
 
-def features(known: Known) -> Features:
+def features(known: KnownAccount) -> Features:
     """Compute the family; each feature is described in the catalogue."""
     return {**_rhythm(known), **_level(known), **_depth(known), **_sponsored(known), **responders.features(known)}
 
 
-def _rhythm(known: Known) -> Features:
+def _rhythm(known: KnownAccount) -> Features:
     posts = known.posts
     gap, gap_deviation = posts.gaps()
     return {
@@ -46,7 +46,7 @@ def _rhythm(known: Known) -> Features:
     }
 
 
-def _level(known: Known) -> Features:
+def _level(known: KnownAccount) -> Features:
     of, rate, posts, rated = known.measured(measures), known.bucket.engagement_rate, known.posts, known.rated_posts
     season, newest, rated_season = known.season, posts.newest(NEWEST_POSTS), known.rated_season
     level = of["log engagements"]
@@ -69,7 +69,7 @@ def _level(known: Known) -> Features:
     }
 
 
-def _depth(known: Known) -> Features:
+def _depth(known: KnownAccount) -> Features:
     season, rated, bucket = known.season, known.rated_season, known.bucket
     likes, views = season.numbers("likes"), season.numbers("views")
     return {
@@ -83,7 +83,7 @@ def _depth(known: Known) -> Features:
     }
 
 
-def _sponsored(known: Known) -> Features:
+def _sponsored(known: KnownAccount) -> Features:
     posts, bucket = known.posts, known.bucket
     sponsored, engagements = posts.flags("sponsored"), bucket.engagements
     organic = posts.mean(engagements, known.measured(measures)["organic"])

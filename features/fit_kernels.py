@@ -226,46 +226,80 @@ def _weight(places, codes, weights, word):
 
 
 @compiled
-def text_cosines(row, start, stop, list_start, list_size, words, owner, offsets, wanted, count, places, codes, weights):
-    """Return mean and maximum, over the events of a stretch, of the cosine between their words and the owner's.
+def text_lengths(row, start, stop, list_start, list_size, words, places, codes, weights):
+    """Return the squared length of the words of each event of the stretches, by event; others hold no number.
 
-    Words count as often as they stand there times their weight in a vocabulary (`Vocabulary`). An owner's different
-    words are wanted[offsets[owner]:offsets[owner + 1]], ascending, each standing there `count` times. An event without
-    words is at 0; null where the stretch has no event or the owner no word.
+    Words count as often as they stand there times their weight in a vocabulary (`Vocabulary`).
     """
-    means, best = np.full(len(start), np.nan), np.full(len(start), np.nan)
+    result = np.empty(len(list_size))
     buffer = np.empty(_longest(row, start, stop, list_size), np.int64)
-    longest = 0
     for i in range(len(start)):
-        longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
-    asked = np.empty(longest)
-    for i in range(len(start)):
-        low, high = offsets[owner[i]], offsets[owner[i] + 1]
-        if start[i] == stop[i] or low == high:
-            continue
-        length = 0.0
-        for j in range(low, high):
-            asked[j - low] = count[j] * _weight(places, codes, weights, wanted[j])
-            length += asked[j - low] ** 2
-        total, largest = 0.0, 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
             size = list_size[event]
             _sorted(words, list_start[event], size, buffer)
-            squares, both, run = 0.0, 0.0, 0
+            squares, run = 0.0, 0
             for j in range(size):
                 run += 1
                 if j + 1 == size or buffer[j + 1] != buffer[j]:
                     mine = run * _weight(places, codes, weights, buffer[j])
                     squares += mine * mine
-                    place = _find(wanted, low, high, buffer[j])
-                    if place >= 0:
-                        both += mine * asked[place - low]
                     run = 0
-            if squares > 0:
-                cosine = min(both / np.sqrt(squares * length), 1.0)
-                total += cosine
-                largest = max(largest, cosine)
+            result[event] = squares
+    return result
+
+
+@compiled
+def text_cosines(
+    row, start, stop, list_start, list_size, words, lengths, owner, offsets, wanted, count, places, codes, weights
+):
+    """Return mean and maximum, over the events of a stretch, of the cosine between their words and the owner's.
+
+    `lengths` is what `text_lengths` returns. An owner's different words are wanted[offsets[owner]:offsets[owner + 1]],
+    ascending, each standing there `count` times. An event without words is at 0; null where the stretch has no event or
+    the owner no word.
+    """
+    means, best = np.full(len(start), np.nan), np.full(len(start), np.nan)
+    longest = 0
+    for i in range(len(start)):
+        longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
+    own, asked = np.empty(longest), np.empty(longest)
+    # Most words of an event are none of the owner's, as their lower bits say.
+    sieve = np.zeros(4096, np.bool_)
+    length = 0.0
+    for i in range(len(start)):
+        low, high = offsets[owner[i]], offsets[owner[i] + 1]
+        if i == 0 or owner[i] != owner[i - 1]:
+            sieve[:] = False
+            length = 0.0
+            for j in range(low, high):
+                own[j - low] = _weight(places, codes, weights, wanted[j])
+                asked[j - low] = count[j] * own[j - low]
+                length += asked[j - low] ** 2
+                sieve[wanted[j] & 4095] = True
+        if start[i] == stop[i] or low == high:
+            continue
+        total, largest = 0.0, 0.0
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            first, last = list_start[event], list_start[event] + list_size[event]
+            shared = False
+            for j in range(first, last):
+                if sieve[words[j] & 4095]:
+                    shared = True
+                    break
+            if not shared:
+                continue
+            both = 0.0
+            for place in range(low, high):
+                run = 0
+                for j in range(first, last):
+                    run += words[j] == wanted[place]
+                if run:
+                    both += run * own[place - low] * asked[place - low]
+            cosine = min(both / np.sqrt(lengths[event] * length), 1.0)
+            total += cosine
+            largest = max(largest, cosine)
         means[i] = total / (stop[i] - start[i])
         best[i] = largest
     return means, best

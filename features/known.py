@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import stretch_kernels
+from features import fit_kernels, stretch_kernels
 from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
 from features.follower_classifier import COLUMNS
 from features.queries import POST_LAG
@@ -175,6 +175,17 @@ class Known(KnownAccount):
     fee: FloatArray
     verticals: Verticals
     vocabularies: Mapping[int, Vocabulary]
+
+    def text_lengths(self, captions: Window, vocabulary: Vocabulary) -> FloatArray:
+        """Return the (posts,) squared length of the words of captions, by post; see `fit_kernels.text_lengths`."""
+        return text_lengths(captions, vocabulary)
+
+
+def text_lengths(captions: Window, vocabulary: Vocabulary) -> FloatArray:
+    """Return the (posts,) squared length of the words of the captions of a window, by post."""
+    lists = (captions.codes(f"words{part}") for part in ("_start", "_size", ""))
+    weights = vocabulary.places, vocabulary.code, vocabulary.weight
+    return fit_kernels.text_lengths(captions.row, captions.start, captions.stop, *lists, *weights)
 
 
 def cost(bucket: Bucket, account: IntArray, decided_at: IntArray) -> IntArray:

@@ -10,7 +10,11 @@ from features.events import DAY, Features, FloatArray, divide, log_positive
 
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
-    from features.known import Known
+    from features.known import Known, KnownAccount
+
+
+USUAL = ("usual followers", "usual engagements", "usual views", "usual fee log")
+"""What a fee is compared with: figures of the account that are no features themselves."""
 
 
 def measures(bucket: Bucket) -> Measures:
@@ -18,28 +22,37 @@ def measures(bucket: Bucket) -> Measures:
     return {"log fee": np.log1p(bucket.outcomes.numbers("fee"))}
 
 
-def features(known: Known) -> Features:
-    """Compute the family; each feature is described in the catalogue."""
+def features(known: KnownAccount) -> Features:
+    """Compute what of the family depends on the account alone, and `USUAL`."""
+    views = known.bucket.events["posts"].numbers("views")
+    created = known.bucket.created_at[known.account]
+    return {
+        "account_age_days": np.where(created <= known.decided_at, (known.decided_at - created) / DAY, np.nan),
+        "usual followers": known.followers,
+        "usual engagements": known.season.median(known.bucket.engagements),
+        "usual views": known.season.median(views),
+        "usual fee log": known.outcomes.mean(known.measured(measures)["log fee"]),
+    }
+
+
+def pair_features(known: Known, account: Features) -> Features:
+    """Compute what depends on the brief and the fee; `account` holds the features of the account, and `USUAL`."""
     briefs, campaign = known.briefs, known.campaign
     lead = (briefs.starts_at[campaign] - known.decided_at) / DAY
     value = briefs.value_per_action[campaign]
-    season = known.season
-    views = known.bucket.events["posts"].numbers("views")
-    usual_fee = known.outcomes.mean(known.measured(measures)["log fee"])
-    created = known.bucket.created_at[known.account]
+    fee_log = np.log1p(known.fee)
     return {
-        "fee_log": np.log1p(known.fee),
-        "fee_per_1000_followers_log": log_positive(divide(known.fee, known.followers)) + np.log(1_000),
-        "fee_per_engagement_log": log_positive(divide(known.fee, season.median(known.bucket.engagements))),
-        "fee_per_view_log": log_positive(divide(known.fee, season.median(views))),
-        "fee_against_usual": np.log1p(known.fee) - usual_fee,
+        "fee_log": fee_log,
+        "fee_per_1000_followers_log": log_positive(divide(known.fee, account["usual followers"])) + np.log(1_000),
+        "fee_per_engagement_log": log_positive(divide(known.fee, account["usual engagements"])),
+        "fee_per_view_log": log_positive(divide(known.fee, account["usual views"])),
+        "fee_against_usual": fee_log - account["usual fee log"],
         "log_break_even": log_positive(break_even(known.fee, value)),
         "value_per_action_log": log_positive(value),
         "budget_log": np.log1p(briefs.budget[campaign]),
         "attribution_days": briefs.attribution_days[campaign],
         "days_to_start": lead,
         **{name: values[campaign] for name, values in briefs.calendar.items()},
-        "account_age_days": np.where(created <= known.decided_at, (known.decided_at - created) / DAY, np.nan),
     }
 
 

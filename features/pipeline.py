@@ -13,20 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features import (
-    audience_fit,
-    authenticity,
-    cross_platform,
-    engagement,
-    offer,
-    peers,
-    social_scores,
-    track_record,
-    vocabulary,
-)
+from features import peers, social_scores, vocabulary
 from features.briefs import Briefs, microseconds
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import DataError, nearest
+from features.families import account_features, pair_features
 from features.known import Known, cost
 
 if TYPE_CHECKING:
@@ -37,7 +28,6 @@ if TYPE_CHECKING:
     from features.store import EventStore
 
 _COLUMNS = pd.Index([*FEATURES, *CATEGORIES])
-FAMILIES = (engagement, authenticity, audience_fit, track_record, offer, cross_platform)
 EVENTS_AT_ONCE = 2_000_000
 """Events that one thread works on at one time; more pairs are worked through in turns."""
 
@@ -131,9 +121,9 @@ class Asked:
         """Put features, (features, rows), and categories together."""
         index = self.index[rows]
         categories = {
-            "goal": self.briefs.goal.take(self.campaign[rows]),
+            "goal": self.briefs.texts["goal"].take(self.campaign[rows]),
             "platform": store.platform.take(self.row[rows]),
-            "vertical": self.briefs.vertical.take(self.campaign[rows]),
+            "vertical": self.briefs.texts["vertical"].take(self.campaign[rows]),
         }
         # Side by side in one step, and named at the end: three columns put in one after the other cost more than a
         # request's features, and each Index of names that is made on the way as much as a family of them.
@@ -172,9 +162,9 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
                 verticals=store.verticals,
                 vocabularies=vocabularies,
             )
+            of_account = account_features(known)
             found = {name: values[rows] for name, values in scores.items()}
-            for family in FAMILIES:
-                found |= family.features(known)
+            found |= of_account | pair_features(known, of_account)
             part = np.concatenate([found[name] for name in FEATURES]).reshape(len(FEATURES), len(rows))
             if missing:
                 part[missing] = np.nan

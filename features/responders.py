@@ -12,7 +12,7 @@ from features.tables import INTERACTIONS
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.events import Events
-    from features.known import Known
+    from features.known import KnownAccount
 
 DAYS = 90
 RECENT_DAYS = 30
@@ -42,7 +42,7 @@ def measures(bucket: Bucket) -> Measures:
     }
 
 
-def features(known: Known) -> Features:
+def features(known: KnownAccount) -> Features:
     """Compute this part of the family; each feature is described in the catalogue."""
     of, reactions, given = known.measured(measures), known.interactions, known.history("given").window(days=DAYS)
     total = reactions.count(of["reaction"])

@@ -288,9 +288,7 @@ class EventStore:
                     return self._resident[number]
                 while len(self._resident) >= self.resident:
                     self._resident.pop(next(iter(self._resident)))
-            mine = self.bucket_of == number
-            accounts = self.accounts[mine].assign(row=np.flatnonzero(mine)).reset_index(drop=True)
-            bucket = read(self.folder, self._manifest, number, accounts)
+            bucket = read(self.folder, self._manifest, number, self.bucket_accounts(number))
             bucket.follower_classifier = self.follower_classifier
             bucket.peers = self.published_peers
             with self._choosing:
@@ -298,6 +296,21 @@ class EventStore:
                 while len(self._resident) > self.resident:
                     self._resident.pop(next(iter(self._resident)))
             return bucket
+
+    def bucket_accounts(self, number: int) -> pd.DataFrame:
+        """Return the accounts of one bucket in its order, each with its `row` in the store."""
+        mine = self.bucket_of == number
+        return self.accounts[mine].assign(row=np.flatnonzero(mine)).reset_index(drop=True)
+
+    def bucket_digest(self, number: int) -> str:
+        """Return a hash of all that is stored of the accounts of one bucket."""
+        accounts = self.bucket_accounts(number).drop(columns="row")
+        digest = hashlib.sha256(accounts.to_json(date_format="iso", date_unit="us").encode())
+        for name, buckets in sorted(self._manifest.segments.items()):
+            for segment in buckets[number]:
+                with (self.folder / segment.file).open("rb") as file:
+                    digest.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        return digest.hexdigest()
 
     def each_bucket(self, work: Callable[[Bucket], _Made]) -> Iterator[_Made]:
         """Yield what `work` makes of each bucket, in their order; as many threads work as there are processors.

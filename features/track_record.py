@@ -11,7 +11,7 @@ from features.events import DAY, Features, FloatArray, divide
 if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.events import Events, Window
-    from features.known import Known
+    from features.known import Known, KnownAccount
 
 PRIOR_ACTIVATIONS = 3.0
 """How many activations of average result an account's own record is weighed against (empirical Bayes: within-account
@@ -23,15 +23,19 @@ HALF_LIFE = 180.0
 """Days after which an outcome counts half in the recent record."""
 
 
+def results(bucket: Bucket) -> Measures:
+    """Work out what single outcomes brought, as it is and against what was usual."""
+    return {"log actions": np.log1p(bucket.outcomes.numbers("actions")), "surprise": _surprise(bucket.outcomes)}
+
+
 def measures(bucket: Bucket) -> Measures:
-    """Work out the values of single outcomes."""
+    """Work out all other values of single outcomes."""
     outcomes = bucket.outcomes
     actions, fee = outcomes.numbers("actions"), outcomes.numbers("fee")
     clicks, impressions = outcomes.numbers("clicks"), outcomes.numbers("impressions")
     worth = actions * outcomes.numbers("value_per_action") - fee
-    surprise = _surprise(outcomes)
+    surprise = bucket.measured(results)["surprise"]
     return {
-        "log actions": np.log1p(actions),
         "surprise": surprise,
         "influencer surprise": _surprise(bucket.influencer_outcomes),
         "surprises": np.where(np.isnan(surprise), np.nan, 1.0),
@@ -44,26 +48,14 @@ def measures(bucket: Bucket) -> Measures:
     }
 
 
-def features(known: Known) -> Features:
-    """Compute the family; each feature is described in the catalogue."""
-    of, own, briefs = known.measured(measures), known.outcomes, known.briefs
-    same_goal = own.matching(own.codes("goal"), briefs.goal_code[known.campaign])
-    same_vertical = own.matching(own.codes("vertical"), briefs.vertical_code[known.campaign])
-    same_brand = own.matching(own.codes("brand"), briefs.brand_code[known.campaign])
-    newest = same_goal.newest(NEWEST_OUTCOMES)
+def features(known: KnownAccount) -> Features:
+    """Compute what of the family depends on the account alone; each feature is described in the catalogue."""
+    of, own = known.measured(measures), known.outcomes
     recent = own.decayed(of["surprises"], HALF_LIFE)
     count = own.count()
     return {
         "past_activations": count,
-        "past_activations_same_goal": same_goal.count(),
-        "past_actions_mean": same_goal.mean(own.numbers("actions")),
-        "past_actions_log_mean_newest": newest.mean(of["log actions"]),
-        "past_actions_log_spread_newest": newest.deviation(of["log actions"]),
-        "past_actions_log_last": same_goal.last(of["log actions"]),
         "past_performance": _shrunk(own, of["surprise"]),
-        "past_performance_same_goal": _shrunk(same_goal, of["surprise"]),
-        "past_performance_same_vertical": _shrunk(same_vertical, of["surprise"]),
-        "past_performance_same_brand": _shrunk(same_brand, of["surprise"]),
         "past_performance_recent": divide(own.decayed(of["surprise"], HALF_LIFE), recent + PRIOR_ACTIVATIONS),
         "past_performance_weight": count / (count + PRIOR_ACTIVATIONS),
         "influencer_past_performance": _shrunk(known.influencer_outcomes, of["influencer surprise"]),
@@ -76,6 +68,25 @@ def features(known: Known) -> Features:
         "past_return_log_mean": own.mean(of["log return"]),
         "past_clicks_per_impression": divide(own.sum(of["clicks seen"]), own.sum(of["impressions clicked"])),
         "days_since_last_outcome": own.days_since_last(),
+    }
+
+
+def pair_features(known: Known) -> Features:
+    """Compute what of the family depends on the brief: its goal, its vertical, its brand."""
+    of, own, briefs = known.measured(results), known.outcomes, known.briefs
+    same_goal = own.matching(own.codes("goal"), briefs.goal_code[known.campaign])
+    same_vertical = own.matching(own.codes("vertical"), briefs.vertical_code[known.campaign])
+    same_brand = own.matching(own.codes("brand"), briefs.brand_code[known.campaign])
+    newest = same_goal.newest(NEWEST_OUTCOMES)
+    return {
+        "past_activations_same_goal": same_goal.count(),
+        "past_actions_mean": same_goal.mean(own.numbers("actions")),
+        "past_actions_log_mean_newest": newest.mean(of["log actions"]),
+        "past_actions_log_spread_newest": newest.deviation(of["log actions"]),
+        "past_actions_log_last": same_goal.last(of["log actions"]),
+        "past_performance_same_goal": _shrunk(same_goal, of["surprise"]),
+        "past_performance_same_vertical": _shrunk(same_vertical, of["surprise"]),
+        "past_performance_same_brand": _shrunk(same_brand, of["surprise"]),
     }
 
 

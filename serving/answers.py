@@ -1,30 +1,40 @@
-"""From a request to an answer: candidates looked up, features built, the predictor asked; no web framework in it."""
+"""From a request to an answer: accounts looked up, features put together, the predictor asked; no web framework."""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from features import build
-from features.errors import SettingError
+from features import peers
+from features.authenticity import evidence
+from features.briefs import Briefs
+from features.errors import DataError, SettingError
+from features.materialize import materialize, materialize_beside
 from serving import schemas
-from serving.predictor import asked_for, baselines
+from serving.pairs import Accounts, Pairs
+from serving.predictor import asked_for, baselines, said_of
+from serving.ranking import Cursor, Ranking
+from serving.raw import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from features.snapshot import Snapshot
     from features.store import EventStore
     from serving.predictor import FloatArray, Predictor
-
-# The id of the campaign that a request describes; ids of a source's own campaigns are no concern of a request.
-_CAMPAIGN = "request"
+    from serving.raw import ScoreRequest
 
 
 class Answers:
-    """A predictor and the event store it looks at, at one moment.
+    """A predictor and the accounts that it knows, at one moment.
 
     Parameters
     ----------
@@ -32,66 +42,134 @@ class Answers:
     store : EventStore
     as_of : Timestamp, optional
         The moment up to which anything is known; the newest of the data by default.
+    snapshot : Snapshot, optional
+        Made of the store by `materialize`; without one it is made now, in a temporary folder.
+
+    Raises
+    ------
+    DataError
+        Where the snapshot does not belong to the store, the moment or the predictor.
     """
 
-    def __init__(self, predictor: Predictor, store: EventStore, *, as_of: pd.Timestamp | None = None) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        store: EventStore,
+        *,
+        as_of: pd.Timestamp | None = None,
+        snapshot: Snapshot | None = None,
+    ) -> None:
         self.predictor = predictor
         self.store = store
-        self.as_of = store.newest if as_of is None else as_of
-        self._known = frozenset(store.accounts["account_id"])
         store.follower_classifier = predictor.bundle.follower_classifier
-        # Every bucket is read now and stays: threads then only read, and no request waits for a disk.
-        store.resident = max(store.resident, store.buckets)
-        for number in range(store.buckets):
-            store.bucket(number)
+        if snapshot is None:
+            with tempfile.TemporaryDirectory(prefix="impel-snapshot-") as folder:
+                # Its files stay mapped when the folder is gone.
+                snapshot = materialize(store, Path(folder) / "snapshot", as_of=as_of)
+        elif snapshot.contents.store != store.fingerprint:
+            raise DataError(
+                f"{snapshot.folder} was made of other data; make it anew with: impel materialize DATA --out SNAPSHOT"
+            )
+        elif as_of is not None and as_of != snapshot.as_of:
+            raise DataError(
+                f"{snapshot.folder} holds what was known at {snapshot.as_of.isoformat()}Z, not at "
+                f"{as_of.isoformat()}Z; leave --as-of out, or materialize it for that moment."
+            )
+        self.as_of = snapshot.as_of
+        self.snapshot = snapshot
+        self.accounts = Accounts(snapshot, predictor.bundle)
 
     def predict(self, request: schemas.PredictRequest) -> schemas.PredictResponse:
         """Answer the candidates in their order; those that the data do not know are named instead."""
-        known = [candidate for candidate in request.candidates if candidate.account_id in self._known]
-        unknown = [candidate.account_id for candidate in request.candidates if candidate.account_id not in self._known]
-        accounts = [candidate.account_id for candidate in known]
-        X, scores = self._score(
-            request.brief,
-            accounts,
-            fee=_numbers(candidate.fee for candidate in known),
-            at_least=_numbers(candidate.at_least for candidate in known),
-        )
-        return schemas.PredictResponse(
-            model_version=self.predictor.version,
-            features_as_of=self._as_of(),
-            predictions=self._predictions(accounts, X, scores, reasons=request.reasons),
-            unknown_accounts=list(dict.fromkeys(unknown)),
+        row_of = self.snapshot.row_of
+        known = [candidate for candidate in request.candidates if candidate.account_id in row_of]
+        unknown = [candidate.account_id for candidate in request.candidates if candidate.account_id not in row_of]
+        rows = np.array([row_of[candidate.account_id] for candidate in known], np.int64)
+        fee = _numbers(candidate.fee for candidate in known)
+        pairs = Pairs(self.accounts, _briefs(request.brief), rows, fee)
+        scores = self._scores(pairs, request.brief, fee, _numbers(candidate.at_least for candidate in known))
+        return schemas.PredictResponse.model_validate(
+            {
+                "model_version": self.predictor.version,
+                "features_as_of": self._as_of(),
+                "predictions": self._predictions(pairs, scores, reasons=request.reasons),
+                "unknown_accounts": list(dict.fromkeys(unknown)),
+            }
         )
 
     def rank(self, request: schemas.RankRequest) -> schemas.RankResponse:
-        """Score all known accounts that keep the filters, and answer the best of them, best first."""
-        filters = request.filters
-        accounts = self._filtered(filters)
-        fee = _numbers(request.fees.get(account) for account in accounts)
-        X, scores = self._score(request.brief, accounts, fee=fee, at_least=_numbers(request.at_least for _ in accounts))
-        keep = np.ones(len(accounts), dtype=bool)
-        followers = baselines(X)["followers"]
-        if filters.min_followers is not None:
-            keep &= followers >= filters.min_followers
-        if filters.max_followers is not None:
-            keep &= followers <= filters.max_followers
-        if filters.min_likelihood is not None:
-            keep &= scores["likelihood"] >= filters.min_likelihood
-        scores["value_per_cost"] = scores["expected_value"] / np.where(fee > 0, fee, np.nan)
-        # Equals are ordered by account, so that the same question gets the same answer; NaN comes last.
-        order = np.lexsort((np.array(accounts, dtype=object), -scores[request.order_by]))
-        best = order[keep[order]][: request.limit]
-        return schemas.RankResponse(
-            model_version=self.predictor.version,
-            features_as_of=self._as_of(),
-            considered=len(accounts),
-            matching=int(keep.sum()),
-            predictions=self._predictions(
-                [accounts[place] for place in best],
-                X.iloc[best],
-                {name: values[best] for name, values in scores.items()},
-                reasons=request.reasons,
-            ),
+        """Order all known accounts that keep the filters, and answer a page of them, best first."""
+        asked = self._digest(request)
+        after = None if request.cursor is None else Cursor.read(request.cursor, asked)
+        ranking = Ranking(self.accounts, _briefs(request.brief), request)
+        page = ranking.page(after)
+        pairs = Pairs(self.accounts, ranking.briefs, page.rows, page.fee)
+        scores = self._scores(pairs, request.brief, page.fee, _numbers(request.at_least for _ in page.rows))
+        return schemas.RankResponse.model_validate(
+            {
+                "model_version": self.predictor.version,
+                "features_as_of": self._as_of(),
+                "considered": ranking.considered,
+                "matching": ranking.matching,
+                "predictions": self._predictions(pairs, scores, reasons=request.reasons),
+                "next_cursor": None if page.last is None else page.last.written(asked),
+            }
+        )
+
+    def score(self, request: ScoreRequest) -> schemas.ScoreResponse:
+        """Answer for an influencer whom the data do not know, out of the tables that the request brings."""
+        bundle = self.predictor.bundle
+        unknown = prepared(request.influencer, missing=self.store.missing)
+        unknown.follower_classifier = bundle.follower_classifier
+        # What is usual for peers is what the known accounts have made it.
+        peers.publish(self.store, np.array([self.snapshot.contents.as_of]))
+        unknown.published_peers = self.store.published_peers
+        accounts = Accounts(materialize_beside(self.snapshot, unknown), bundle)
+        rows = np.array([accounts.snapshot.row_of[candidate.account_id] for candidate in request.asked], np.int64)
+        fee = _numbers(candidate.fee for candidate in request.asked)
+        pairs = Pairs(accounts, _briefs(request.brief), rows, fee)
+        scores = self._scores(pairs, request.brief, fee, _numbers(candidate.at_least for candidate in request.asked))
+        return schemas.ScoreResponse.model_validate(
+            {
+                "model_version": self.predictor.version,
+                "features_as_of": self._as_of(),
+                "predictions": self._predictions(pairs, scores, reasons=request.reasons),
+            }
+        )
+
+    def account(self, account_id: str) -> schemas.AccountResponse:
+        """Say what is known of one account without a brief.
+
+        Raises
+        ------
+        DataError
+            Where the data do not know it.
+        """
+        found = evidence(self.store, account_id, self.as_of)
+        snapshot, row = self.snapshot, self.snapshot.row_of[account_id]
+        values = _records({name: snapshot.features[[row], column] for name, column in snapshot.column_of.items()})[0]
+        texts = {
+            name: None if text is None or text != text else text  # noqa: PLR0124
+            for name, text in snapshot.accounts.iloc[row].items()
+        }
+        names = ("score", "networks", "reach", "amplification", "network")
+        return schemas.AccountResponse.model_validate(
+            {
+                **texts,
+                "features_as_of": self._as_of(),
+                "followers": values["usual followers"],
+                "engagement_rate": values["engagement_rate_median_90d"],
+                "klout": {name: values[f"klout_{name}"] for name in names},
+                "kred": {name: values[f"kred_{name}"] for name in ("influence", "outreach")},
+                "peerindex": {
+                    "score": values["peerindex"],
+                    **{name: values[f"peerindex_{name}"] for name in ("authority", "activity")},
+                },
+                "authenticity": {
+                    **{name: getattr(found, name) for name in ("fake_share", "low", "high", "summary")},
+                    "signals": [asdict(signal) for signal in found.signals],
+                },
+            }
         )
 
     def model(self) -> schemas.ModelResponse:
@@ -99,68 +177,54 @@ class Answers:
         return schemas.ModelResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
-            accounts=len(self._known),
+            accounts=len(self.snapshot.accounts),
             data_fingerprint=self.store.fingerprint,
             features=len(self.predictor.bundle.features),
             training=self.predictor.bundle.metadata.model_dump(mode="json"),
         )
 
-    def _score(
-        self, brief: schemas.Brief, accounts: list[str], *, fee: FloatArray, at_least: FloatArray
-    ) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Return the features of the accounts for a brief, and what `Predictor.score` says of them."""
-        pairs = pd.DataFrame(
-            {
-                "campaign_id": np.full(len(accounts), _CAMPAIGN, dtype=object),
-                "account_id": np.array(accounts, dtype=object),
-                "decided_at": np.full(len(accounts), self.as_of.to_datetime64()),
-                "fee": fee,
-            }
-        )
-        X = build(self.store, pairs, campaigns=_campaign(brief))
-        value = np.full(len(accounts), np.nan if brief.value_per_action is None else brief.value_per_action)
-        asked = asked_for(at_least, fee, value)
-        return X, self.predictor.score(X, at_least=asked, value_per_action=value)
+    def _scores(self, pairs: Pairs, brief: schemas.Brief, fee: FloatArray, at_least: FloatArray) -> dict[str, Any]:
+        """Return what `Predictor.score` says of the pairs."""
+        value = _value(brief)
+        found = self.predictor.bundle.distribution_of(pairs.matrix())
+        said = said_of(found, at_least=asked_for(at_least, fee, value), value_per_action=value)
+        return {**said, "support": pairs.support()}
 
-    def _filtered(self, filters: schemas.Filters) -> list[str]:
-        accounts = self.store.accounts
-        keep = ~accounts["account_id"].isin(filters.exclude_accounts)
-        for column, wanted in (
-            ("platform", filters.platforms),
-            ("country", filters.countries),
-            ("language", filters.languages),
-        ):
-            if wanted is not None:
-                keep &= accounts[column].isin(wanted)
-        return list(accounts["account_id"][keep])
-
-    def _predictions(
-        self, accounts: list[str], X: pd.DataFrame, scores: dict[str, Any], *, reasons: bool
-    ) -> list[schemas.Prediction]:
+    def _predictions(self, pairs: Pairs, scores: dict[str, Any], *, reasons: bool) -> list[dict[str, Any]]:
+        """Return the pairs as `schemas.Prediction` wants them."""
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
-        answered = {name: values for name, values in scores.items() if name in schemas.Prediction.model_fields}
-        rows = _records({**answered, **counts})
-        told = self.predictor.reasons(X) if reasons else [None] * len(rows)
-        return [
-            schemas.Prediction.model_validate({"account_id": account, **row, "baselines": baseline, "reasons": reason})
-            for account, row, baseline, reason in zip(accounts, rows, _records(baselines(X)), told, strict=True)
-        ]
+        rows = _records({"account_id": pairs.accounts.ids[pairs.rows], **scores, **counts})
+        told = self.predictor.reasons(pairs.frame()) if reasons else [None] * len(rows)
+        for row, baseline, reason in zip(rows, _records(baselines(pairs)), told, strict=True):
+            row["baselines"], row["reasons"] = baseline, reason
+        return rows
 
     def _as_of(self) -> datetime:
         return self.as_of.tz_localize("UTC").to_pydatetime()
 
+    def _digest(self, request: schemas.RankRequest) -> str:
+        """Return a hash of what the pages of one ranking have in common: the question, the model, the accounts."""
+        question = request.model_dump_json(exclude={"cursor", "limit", "reasons"})
+        of = (question, self.predictor.version, self.snapshot.contents.store, str(self.snapshot.contents.as_of))
+        return hashlib.sha256("\0".join(of).encode()).hexdigest()[:16]
 
-def _campaign(brief: schemas.Brief) -> pd.DataFrame:
-    """Return a brief as one row of the contract's campaigns, with the audience it wants beside it."""
-    given = brief.model_dump()
-    columns: dict[str, Any] = {name: [given[name]] for name in ("goal", "vertical", "topics", "brief", "audience")}
-    for name in ("starts_at", "ends_at"):
-        moment = None if given[name] is None else given[name].replace(tzinfo=None)
-        columns[name] = np.array([moment], dtype="datetime64[us]")
-    for name in ("value_per_action", "budget", "attribution_days"):
-        columns[name] = np.array([given[name]], dtype=np.float64)
+
+def _briefs(brief: schemas.Brief) -> Briefs:
+    """Return a brief as features read it: what was asked for before is remembered."""
+    return _read(brief.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Briefs:
+    brief = schemas.Brief.model_validate_json(text)
+    given = brief.__dict__
     # No brand is never the brand of a past post, and an empty id is none.
-    return pd.DataFrame({"campaign_id": [_CAMPAIGN], "brand_id": [given["brand_id"] or ""], **columns})
+    starts_at = int(brief.starts_at.timestamp()) * 1_000_000 + brief.starts_at.microsecond
+    return Briefs.one({**given, "brand_id": brief.brand_id or "", "campaign_id": "request"}, starts_at=starts_at)
+
+
+def _value(brief: schemas.Brief) -> FloatArray:
+    return np.array(np.nan if brief.value_per_action is None else brief.value_per_action)
 
 
 def _numbers(values: Iterable[float | None]) -> FloatArray:
@@ -170,7 +234,9 @@ def _numbers(values: Iterable[float | None]) -> FloatArray:
 def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return arrays as one dict of Python values per row, with None for NaN: JSON has no NaN."""
     lists = [
-        [None if isinstance(value, float) and value != value else value for value in values.tolist()]  # noqa: PLR0124
+        [None if unknown else value for value, unknown in zip(values.tolist(), np.isnan(values).tolist(), strict=True)]
+        if values.dtype == np.float64 and np.isnan(values).any()
+        else values.tolist()
         for values in columns.values()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]

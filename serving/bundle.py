@@ -22,6 +22,8 @@ from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from serving.distribution import ActionDistribution, FloatArray
@@ -121,10 +123,13 @@ class Bundle:
         BundleError
             Where `X` lacks a feature; further columns are ignored.
         """
-        matrix = self.spec.encoding.matrix(X)
+        return self.distribution_of(self.spec.encoding.matrix(X))
+
+    def distribution_of(self, matrix: FloatArray) -> ActionDistribution:
+        """Return the distribution of actions of each row of a matrix, as `Encoding` makes it."""
         goal = self.spec.goal(matrix)
         score = self._score(self._actions, matrix).reshape(-1, 2)
-        score[:, 0] += self.spec.curves.contributions(matrix, goal).sum(axis=1)
+        score[:, 0] += self.spec.curves.total(matrix, goal)
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
         return self.spec.distribution(goal, score, posted, self._opinion(matrix, goal))
 
@@ -134,15 +139,20 @@ class Bundle:
         Outside: a text never seen in training, or a number beyond all that were, by more than 5 % of their range.
         Edge: outside the central 98 % of the training rows. Unknown numbers do not count.
         """
-        answer = np.full(len(X), "in", dtype="<U7")
+        unseen = np.zeros(len(X), np.bool_)
+        for name, known in self.spec.encoding.categories.items():
+            unseen |= ~X[name].isin(known).to_numpy() & X[name].notna().to_numpy()
+        return self.support_of(lambda name: X[name].to_numpy(dtype=np.float64, na_value=np.nan), unseen)
+
+    def support_of(self, number: Callable[[str], FloatArray], unseen: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """Return the same, where `number` gives the (n,) numbers of a feature and `unseen` flags texts never seen."""
+        answer = np.full(len(unseen), "in", dtype="<U7")
         for name, seen in self.spec.support.items():
-            value = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            value = number(name)
             margin = 0.05 * (seen.maximum - seen.minimum)
             answer[((value < seen.low) | (value > seen.high)) & (answer == "in")] = "edge"
             answer[(value < seen.minimum - margin) | (value > seen.maximum + margin)] = "outside"
-        for name, known in self.spec.encoding.categories.items():
-            unseen = ~X[name].isin(known).to_numpy() & X[name].notna().to_numpy()
-            answer[unseen] = "outside"
+        answer[unseen] = "outside"
         return answer
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:

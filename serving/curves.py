@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
 
+from serving import kernels
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
 
-_ROWS = 1024  # at a time, so that memory does not grow with the number of rows
+_ROWS = 1024  # at a time: what they add up stays in the processor's cache
 
 
 class Curves(BaseModel):
@@ -60,19 +62,15 @@ class Curves(BaseModel):
             Position of the goal; -1 for one never seen.
         """
         table = self._table
-        parts = np.zeros(matrix.shape)
-        used = np.flatnonzero(np.isfinite(table.knots[:, 0]))
-        knots, last = table.knots[used], table.knots.shape[1] - 2
-        for first in range(0, len(matrix), _ROWS):
-            rows = slice(first, first + _ROWS)
-            x, of_goal = matrix[rows][:, used], goal[rows, None]
-            left = np.clip((x[:, :, None] >= knots).sum(axis=2) - 1, 0, last)
-            start = np.take_along_axis(knots.T, left, axis=0)
-            width = np.take_along_axis(knots.T, left + 1, axis=0) - start
-            share = np.clip((x - start) / width, 0.0, 1.0)
-            low, high = table.values[of_goal, used, left], table.values[of_goal, used, left + 1]
-            parts[rows, used] = np.where(np.isnan(x), table.unknown[of_goal, used], low + share * (high - low))
-        return parts
+        return kernels.contributions(
+            np.ascontiguousarray(matrix), goal, table.knots, table.sizes, table.values, table.unknown
+        )
+
+    def total(self, matrix: FloatArray, goal: NDArray[np.intp]) -> FloatArray:
+        """Return what all features together add, shape (rows,); some rows at a time, so that little memory is used."""
+        rows = range(0, len(matrix), _ROWS)
+        sums = [self.contributions(matrix[k : k + _ROWS], goal[k : k + _ROWS]).sum(axis=1) for k in rows]
+        return np.concatenate(sums) if sums else np.zeros(0)
 
     def scaled(self, factor: float) -> Self:
         """Return the curves multiplied with a factor."""
@@ -93,10 +91,12 @@ class Curves(BaseModel):
             for goal, curves in enumerate(self.values):
                 values[goal, feature, : len(own)] = curves[feature]
                 values[goal, feature, len(own) :] = curves[feature][-1] if own else 0.0
-        return _Table(knots, values, np.array(self.unknown).reshape(len(self.values), len(self.knots)))
+        sizes = np.array([len(own) for own in self.knots], np.int64)
+        return _Table(knots, sizes, values, np.array(self.unknown).reshape(len(self.values), len(self.knots)))
 
 
 class _Table(NamedTuple):
     knots: FloatArray
+    sizes: NDArray[np.int64]
     values: FloatArray
     unknown: FloatArray

@@ -141,12 +141,14 @@ class ActionDistribution:
 
     def _quantile(self, more: FloatArray) -> FloatArray:
         """Return the smallest number that is exceeded with probability `more` at most; both of shape (n,)."""
-        # Start from the gamma distribution that the negative binomial is close to, then bracket and bisect on
-        # the survival function itself, so that interval and likelihood agree exactly.
+        # Start from the gamma distribution that the negative binomial is close to, its quantile after Wilson and
+        # Hilferty (1931), then bracket and bisect on the survival function itself, so that interval and likelihood
+        # agree exactly.
         raw = special.expit((special.logit(more) - self.intercept) / (self.slope + self.weight))
         share = np.minimum(raw / np.maximum(self.posted, 1e-300), 1.0)
-        shape = self.size * self.mean / (self.mean + self.size)
-        start = np.floor(special.gammainccinv(shape, share) * (1 + self.mean / self.size))
+        ninth = (self.mean + self.size) / (9 * self.size * self.mean)
+        root = np.maximum(1 - ninth - special.ndtri(share) * np.sqrt(ninth), 0.0)
+        start = np.floor(self.mean * root**3)
         start = np.clip(np.nan_to_num(start, nan=0.0, posinf=_LARGEST), 0.0, _LARGEST / 4)
         step = 1.0 + np.floor(0.02 * start)
         low, high = start - step, start + step

@@ -15,12 +15,13 @@ from serving.bundle import Bundle
 from serving.fetch import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from features.store import EventStore
+    from serving.distribution import ActionDistribution
 
     FloatArray = NDArray[np.float64]
 
@@ -130,17 +131,8 @@ class Predictor:
             Number of actions asked for; value of one, NaN where unknown.
         """
         found = self.bundle.distribution(X)
-        expected = found.expected()
-        low, high = found.interval()
-        return {
-            "at_least": at_least,
-            "likelihood": found.likelihood(at_least),
-            "expected_actions": expected,
-            "actions_low": low,
-            "actions_high": high,
-            "expected_value": expected * value_per_action,
-            "support": self.bundle.support(X),
-        }
+        said = said_of(found, at_least=at_least, value_per_action=value_per_action)
+        return {**said, "support": self.bundle.support(X)}
 
     def reasons(self, X: pd.DataFrame, *, most: int = REASONS) -> list[list[dict[str, Any]]]:
         """Return per row the features that move the expectation most, strongest first.
@@ -171,17 +163,31 @@ class Predictor:
         ]
 
 
-def baselines(X: pd.DataFrame) -> dict[str, FloatArray]:
+def said_of(found: ActionDistribution, *, at_least: FloatArray, value_per_action: FloatArray | float) -> dict[str, Any]:
+    """Return what an answer says of a distribution of n pairs: the columns from `at_least` to `expected_value`."""
+    expected = found.expected()
+    low, high = found.interval()
+    return {
+        "at_least": at_least,
+        "likelihood": found.likelihood(at_least),
+        "expected_actions": expected,
+        "actions_low": low,
+        "actions_high": high,
+        "expected_value": expected * value_per_action,
+    }
+
+
+def baselines(X: Mapping[str, Any] | pd.DataFrame) -> dict[str, FloatArray]:
     """Return what people look at without a model, as arrays of shape (n,) with NaN where unknown.
 
     They are followers, engagement_rate (median of 90 days), klout, kred and peerindex.
     """
     return {
-        "followers": np.round(np.expm1(X["log_followers"].to_numpy(np.float64))),
-        "engagement_rate": X["engagement_rate_median_90d"].to_numpy(np.float64),
-        "klout": X["klout_score"].to_numpy(np.float64),
-        "kred": X["kred_influence"].to_numpy(np.float64),
-        "peerindex": X["peerindex"].to_numpy(np.float64),
+        "followers": np.asarray(np.round(np.expm1(np.asarray(X["log_followers"], np.float64))), np.float64),
+        "engagement_rate": np.asarray(X["engagement_rate_median_90d"], np.float64),
+        "klout": np.asarray(X["klout_score"], np.float64),
+        "kred": np.asarray(X["kred_influence"], np.float64),
+        "peerindex": np.asarray(X["peerindex"], np.float64),
     }
 
 

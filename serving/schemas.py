@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 Goal = Literal["awareness", "engagement", "traffic", "signup", "sale"]
 Dimension = Literal["country", "age", "gender", "language", "interest", "city"]
 Support = Literal["in", "edge", "outside"]
-Order = Literal["likelihood", "expected_actions", "value_per_cost"]
+Order = Literal["likelihood", "expected_actions", "expected_value", "value_per_cost"]
 
 MAX_CANDIDATES = 1000
 # Reasons cost about a hundred times the prediction.
@@ -19,6 +19,7 @@ MAX_TOPICS = 50
 MAX_BUCKETS = 200
 MAX_TEXT = 10_000
 MAX_FEES = 10_000
+MAX_CURSOR = 2_000
 # Shares that were rounded one by one may add up to a little more than the whole.
 MAX_SHARES = 1.05
 # Money, counts and days beyond these are mistakes of unit, not wishes.
@@ -135,8 +136,16 @@ class Filters(Asked):
     languages: list[Language] | None = Field(None, min_length=1, max_length=200)
     min_followers: Count | None = None
     max_followers: Count | None = None
+    verticals: list[Name] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="Accounts that in 180 days posted on a topic that campaigns of one of these verticals asked for.",
+    )
+    max_fee: Money | None = Field(None, description="By `fees`; accounts whose fee is not given are left out.")
+    max_fake_share: Share | None = Field(None, description="Most that may be fake of the followers, as estimated.")
     exclude_accounts: list[Id] = Field([], max_length=MAX_FEES)
-    min_likelihood: Share | None = None
+    min_likelihood: Share | None = Field(None, description="Of `at_least` actions.")
 
     @model_validator(mode="after")
     def _some_followers(self) -> Filters:
@@ -156,7 +165,13 @@ class RankRequest(Asked):
     order_by: Order = Field(
         "likelihood", description="value_per_cost is expected_value / fee; accounts without a fee come last."
     )
-    limit: int = Field(20, ge=1, le=MAX_CANDIDATES)
+    limit: int = Field(20, ge=1, le=MAX_CANDIDATES, description="So many accounts make a page.")
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_CURSOR,
+        description="`next_cursor` of the page before, with all else as it was; without it the first page.",
+    )
     reasons: bool = False
 
     @model_validator(mode="after")
@@ -164,6 +179,10 @@ class RankRequest(Asked):
         _check_reasons(self.reasons, self.limit, "limit")
         if self.order_by == "value_per_cost" and (self.brief.value_per_action is None or not self.fees):
             raise ValueError("order_by value_per_cost needs brief.value_per_action and fees")
+        if self.order_by == "expected_value" and self.brief.value_per_action is None:
+            raise ValueError("order_by expected_value needs brief.value_per_action")
+        if self.filters.max_fee is not None and not self.fees:
+            raise ValueError("filters.max_fee needs fees")
         return self
 
 
@@ -216,14 +235,27 @@ class PredictResponse(Answered):
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
 
 
+class ScoreResponse(Answered):
+    """Predictions for the accounts of an influencer whom the data do not know, in the order asked.
+
+    Social scores are null: they rank known accounts. So are past results, and no comment or answer is compared with
+    those of others; all else is what would be said if the influencer were known.
+    """
+
+    model_version: str
+    features_as_of: datetime = Field(description="What is later in the request is not looked at.")
+    predictions: list[Prediction]
+
+
 class RankResponse(Answered):
-    """The best accounts, best first."""
+    """A page of the best accounts, best first."""
 
     model_version: str
     features_as_of: datetime
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
     predictions: list[Prediction]
+    next_cursor: str | None = Field(description="For the page that follows; null where this is the last one.")
 
 
 class ModelResponse(Answered):
@@ -235,6 +267,68 @@ class ModelResponse(Answered):
     data_fingerprint: str
     features: int
     training: dict[str, Any] = Field(description="What the bundle records of its own training.")
+
+
+class Klout(Answered):
+    """What Klout would have said, rebuilt; null is not known."""
+
+    score: float | None = Field(description="1 to 100, the form of 2009: rank by the three parts below.")
+    networks: float | None = Field(description="0 to 100, the form of 2015: all accounts of the influencer.")
+    reach: float | None = Field(description="Natural logarithm of 1 + followers that do not look fake.")
+    amplification: float | None = Field(description="Natural logarithm of 1 + shares and mentions in 90 days.")
+    network: float | None = Field(description="Mean of log(1 + followers) of those who react, 90 days.")
+
+
+class Kred(Answered):
+    """What Kred would have said, rebuilt; null is not known."""
+
+    influence: float | None = Field(description="0 to 1,000: points received in 90 days against the most of the group.")
+    outreach: float | None = Field(description="A level, for all that the account ever did for others.")
+
+
+class PeerIndex(Answered):
+    """What PeerIndex would have said, rebuilt; null is not known."""
+
+    score: float | None = Field(description="0 to 100: 0.6 authority + 0.2 audience + 0.2 activity.")
+    authority: float | None = Field(description="0 to 100: rank by endorsements in each topic, 120 days.")
+    activity: float | None = Field(description="0 to 100: rank by posts in each topic, 90 days.")
+
+
+class Signal(Answered):
+    """One thing that stands out about followers or reactions."""
+
+    name: str = Field(description="The feature.")
+    value: float
+    usual: float | None = Field(description="Median of accounts of this size and platform; null where there are few.")
+    weight: float = Field(description="Distance from the usual, in spreads of those accounts.")
+    sentence: str
+
+
+class Authenticity(Answered):
+    """Which share of the followers is fake, and what tells so."""
+
+    fake_share: float | None
+    low: float | None = Field(description="Lower end of the 90 % interval.")
+    high: float | None = Field(description="Upper end of the 90 % interval.")
+    summary: str
+    signals: list[Signal] = Field(description="The weightiest first.")
+
+
+class AccountResponse(Answered):
+    """What is known of one account without a brief."""
+
+    account_id: str
+    influencer_id: str
+    platform: str
+    country: str | None
+    language: str | None
+    features_as_of: datetime
+    followers: float | None
+    engagement_rate: float | None = Field(description="(likes + comments) / followers, median of 90 days.")
+    klout: Klout
+    kred: Kred
+    peerindex: PeerIndex
+    authenticity: Authenticity
 
 
 class FieldError(Answered):

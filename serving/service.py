@@ -1,8 +1,8 @@
 """The HTTP service: BentoML around `serving.answers`.
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
-registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve`
-sets them.
+registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_SNAPSHOT (what
+`impel materialize` made of it; otherwise one is made at the start) and IMPEL_TRACKING_URI. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from features.errors import ImpelError, SettingError
-from serving import openapi, schemas
-from serving.middleware import ProblemDetails, RequestLimits, own_failure
+from features.errors import ImpelError, SettingError, nearest
+from serving import openapi, raw, schemas
+from serving.middleware import ProblemDetails, RequestLimits, own_failure, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ def load() -> Answers:
     """
     # Here, not above: these take a second to import, and `bentoml serve` imports this module in its supervisor too.
     from features.manifest import is_store  # noqa: PLC0415
+    from features.snapshot import Snapshot  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
@@ -70,7 +72,10 @@ def load() -> Answers:
         store = EventStore(Path(data or folder or ""))
     else:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
-    return Answers(predictor, store, as_of=moment_asked)
+    # Of one worker: a long list is worth all processors that it may use, a short one is scored by one thread anyway.
+    predictor.bundle.n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    made = os.environ.get("IMPEL_SNAPSHOT")
+    return Answers(predictor, store, as_of=moment_asked, snapshot=Snapshot.open(Path(made)) if made else None)
 
 
 class _Service(bentoml.Service):
@@ -88,7 +93,7 @@ class _Impel:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
         self.answers = load()
         self._limiter = CapacityLimiter(_THREADS)
-        _PAGES.state.answers = self.answers
+        _PAGES.state.answers, _PAGES.state.limiter = self.answers, self._limiter
         _warm_up(self.answers)
 
     @bentoml.on_shutdown
@@ -108,18 +113,24 @@ class _Impel:
         """Rank all known accounts for a brief, best first."""
         return await to_thread.run_sync(_answered, self.answers.rank, request, limiter=self._limiter)
 
+    @bentoml.api(route="/v1/score")
+    async def score(self, request: raw.ScoreRequest, /) -> schemas.ScoreResponse:
+        """Predict the accounts of an influencer whom the data do not know, out of raw tables."""
+        return await to_thread.run_sync(_answered, self.answers.score, request, limiter=self._limiter)
+
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
-    """Answer, and turn what the caller can put right into an error that BentoML hands on to `ProblemDetails`."""
+    """Answer as JSON; what the caller can put right becomes an error that BentoML hands on to `ProblemDetails`."""
     try:
-        return answer(request)
+        # Not by way of BentoML, which would turn the answer into Python's dicts and lists first.
+        return Response(answer(request).model_dump_json(), media_type="application/json")
     except ImpelError as error:
         raise bentoml.exceptions.InvalidArgument(str(error)) from None
 
 
 def _warm_up(answers: Answers) -> None:
     """Answer once, so that the first caller does not wait, and keep all that lives now out of garbage collections."""
-    accounts = answers.store.accounts["account_id"]
+    accounts = answers.snapshot.accounts["account_id"]
     brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
@@ -138,6 +149,18 @@ async def _document(_: Request) -> Response:
 
 async def _model(request: Request) -> Response:
     return Response(request.app.state.answers.model().model_dump_json(), media_type="application/json")
+
+
+async def _account(request: Request) -> Response:
+    """Answer one account; an id may hold slashes, as the ids of a source may."""
+    state = request.app.state
+    account = request.path_params["account_id"]
+    if account not in state.answers.snapshot.row_of:
+        hint = nearest(account, islice(state.answers.snapshot.row_of, 10_000))
+        details = problem(404, code="unknown-account", detail=f"The data do not know this account.{hint}")
+        return Response(details.model_dump_json(), details.status, media_type="application/problem+json")
+    found = await to_thread.run_sync(state.answers.account, account, limiter=state.limiter)
+    return Response(found.model_dump_json(), media_type="application/json")
 
 
 # In place of BentoML's own page, which loads a script that reports the visit to its makers.
@@ -159,7 +182,14 @@ _INDEX = """<!doctype html>
 </html>
 """
 
-_PAGES = Starlette(routes=[Route("/", _index), Route("/docs.json", _document), Route("/v1/model", _model)])
+_PAGES = Starlette(
+    routes=[
+        Route("/", _index),
+        Route("/docs.json", _document),
+        Route("/v1/model", _model),
+        Route("/v1/accounts/{account_id:path}", _account),
+    ]
+)
 ImpelService: Any = bentoml.service(
     name="impel",
     service_class=_Service,

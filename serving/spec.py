@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
 import lightgbm
@@ -129,6 +130,11 @@ class Spec(Record):
         codes = matrix[:, self.encoding.features.index("goal")]
         return np.where(np.isnan(codes), -1.0, codes).astype(np.intp)
 
+    @cached_property
+    def _shapes(self) -> FloatArray:
+        """The shapes of the goals and, last, of the pool, (goals + 1, 8)."""
+        return np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
+
     def distribution(
         self, goal: NDArray[np.intp], score: FloatArray, posted_score: FloatArray, opinion: Opinion | None
     ) -> ActionDistribution:
@@ -145,8 +151,7 @@ class Spec(Record):
         opinion : Opinion or None
             Of the thresholds booster.
         """
-        shapes = np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
-        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = shapes[goal].T
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = self._shapes[goal].T
         mean, size = mean_and_size(
             np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
         )

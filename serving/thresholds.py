@@ -53,9 +53,10 @@ class Opinion:
     def tabulate(self) -> None:
         """Work out every rung of every row now: a search for a quantile asks for many of them."""
         if self._table is None:
-            rows = len(self._matrix)
-            stacked = np.column_stack([np.tile(self._matrix, (len(self._rungs), 1)), np.repeat(self._rungs, rows)])
-            self._table = self._predict(stacked).reshape(len(self._rungs), rows)
+            (rows, features), rungs = self._matrix.shape, len(self._rungs)
+            stacked = np.empty((rungs, rows, features + 1))
+            stacked[:, :, :-1], stacked[:, :, -1] = self._matrix, self._rungs[:, None]
+            self._table = self._predict(stacked.reshape(-1, features + 1)).reshape(rungs, rows)
 
 
 def examples(

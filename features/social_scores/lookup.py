@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FEWEST_RANKED = 10
 """A rank among fewer accounts than that is null: it moves by more than ten points when one more joins."""
 RANKS = ("klout_score", "klout_networks", "peerindex_authority", "peerindex_activity", "peerindex")
+_AUTHORITY = SCORES.index("peerindex_authority")
 
 
 def features(
@@ -42,22 +43,31 @@ def features(
     on_topic = np.full(len(account), np.nan)
     for moment, publication in publications(store, published):
         mine = np.flatnonzero(published == moment)
-        scores[:, mine] = publication.scores[account[mine]].T
-        if publication.accounts < FEWEST_RANKED:
-            for name in RANKS:
-                scores[SCORES.index(name), mine] = np.nan
-        on_topic[mine] = _on_topic(publication, account[mine], briefs, campaign[mine])
-    known = ~np.isnan(scores[SCORES.index("peerindex_authority")])
-    return dict(zip(SCORES, scores, strict=True)) | {"peerindex_topic_authority": np.where(known, on_topic, np.nan)}
+        scores[:, mine] = account_scores(publication, account[mine])
+        on_topic[mine] = topic_authority(publication, account[mine], scores[_AUTHORITY, mine], briefs, campaign[mine])
+    return dict(zip(SCORES, scores, strict=True)) | {"peerindex_topic_authority": on_topic}
 
 
-def _on_topic(publication: Publication, account: IntArray, briefs: Briefs, campaign: IntArray) -> FloatArray:
-    """Return the highest authority on a topic of the brief; null where none of its topics is a community."""
+def account_scores(publication: Publication, account: IntArray) -> FloatArray:
+    """Return what a publication says of n accounts: (scores, n), in the order of `SCORES`."""
+    scores = publication.scores[account].T
+    if publication.accounts < FEWEST_RANKED:
+        scores[[SCORES.index(name) for name in RANKS]] = np.nan
+    return scores
+
+
+def topic_authority(
+    publication: Publication, account: IntArray, authority: FloatArray, briefs: Briefs, campaign: IntArray
+) -> FloatArray:
+    """Return the highest authority on a topic of the brief; null where none of its topics is a community.
+
+    Null too where the account has no `authority`, which is its score `peerindex_authority`.
+    """
     start = briefs.topic_offsets[campaign]
     size = briefs.topic_offsets[campaign + 1] - start
     pair = np.repeat(np.arange(len(account)), size)
     place = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size - start, size)
-    authority = publication.authority_on(account[pair], briefs.topic_code[place])
+    on_topic = publication.authority_on(account[pair], briefs.topic_code[place])
     best = np.full(len(account), -1.0)
-    np.fmax.at(best, pair, authority)
-    return np.where(best < 0, np.nan, best)
+    np.fmax.at(best, pair, on_topic)
+    return np.where((best < 0) | np.isnan(authority), np.nan, best)

@@ -1,0 +1,172 @@
+"""Pairs of one brief and known accounts: their features out of a snapshot, as the boosters of a bundle read them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import CATEGORIES, FEATURES
+from features.errors import BundleError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from features.briefs import Briefs
+    from features.events import Features, FloatArray, IntArray
+    from features.snapshot import Snapshot
+    from serving.bundle import Bundle
+
+
+class Accounts:
+    """All accounts of a snapshot, as a bundle reads them.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    bundle : Bundle
+
+    Raises
+    ------
+    DataError
+        Where the snapshot was made with another follower classifier than the bundle's.
+    BundleError
+        Where the bundle needs a feature that does not exist.
+    """
+
+    def __init__(self, snapshot: Snapshot, bundle: Bundle) -> None:
+        snapshot.require(bundle.follower_classifier)
+        self.snapshot = snapshot
+        self.bundle = bundle
+        known = {*FEATURES, *CATEGORIES}
+        for name in bundle.features:
+            if name not in known:
+                raise BundleError(f"the model needs the feature {name!r}, which does not exist.{nearest(name, known)}")
+        platforms = snapshot.accounts["platform"].tolist()
+        codes = {platform: self.code("platform", platform) for platform in set(platforms)}
+        self.platform = np.array([codes[platform] for platform in platforms], np.float64)
+
+    def code(self, name: str, text: str) -> float:
+        """Return the number of a text in the matrix; NaN for one that was never seen in training."""
+        known = self.bundle.spec.encoding.categories.get(name, ())
+        return float(known.index(text)) if text in known else np.nan
+
+    @cached_property
+    def ids(self) -> NDArray[np.object_]:
+        """The (accounts,) ids."""
+        return self.snapshot.accounts["account_id"].to_numpy(dtype=object)
+
+    @cached_property
+    def followers(self) -> FloatArray:
+        """The (accounts,) last known number of followers; NaN where unknown."""
+        return np.array(self.snapshot.features[:, self.snapshot.column_of["usual followers"]])
+
+    def row(self, account: str) -> int | None:
+        """Return the row of an account, None for a stranger."""
+        return self.snapshot.row_of.get(account)
+
+    def has(self, column: str, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """Flag the accounts whose platform, country or language is one of those wanted."""
+        texts, codes = self._texts[column]
+        return np.isin(codes, [code for code, text in enumerate(texts) if text in wanted])
+
+    @cached_property
+    def _texts(self) -> dict[str, tuple[list[str], NDArray[np.intp]]]:
+        made = {}
+        for column in ("platform", "country", "language"):
+            codes, texts = pd.factorize(self.snapshot.accounts[column])
+            made[column] = list(texts), codes
+        return made
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where in the matrix each feature of the snapshot goes, and which others there are."""
+        names = [(place, name) for place, name in enumerate(self.bundle.features) if name not in CATEGORIES]
+        column_of = self.snapshot.column_of
+        ready = [(place, column_of[name]) for place, name in names if name in column_of]
+        return Layout(
+            np.array([place for place, _ in ready], np.intp),
+            np.array([column for _, column in ready], np.intp),
+            tuple((place, name) for place, name in names if name not in column_of),
+        )
+
+
+class Layout(NamedTuple):
+    """Places in the matrix of what the snapshot holds, the columns there, and places and names of pair features."""
+
+    places: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    of_pairs: tuple[tuple[int, str], ...]
+
+
+class Pairs:
+    """One brief and n accounts, with the features of each pair.
+
+    Parameters
+    ----------
+    accounts : Accounts
+    briefs : Briefs
+        The brief alone.
+    rows : (n,) int64
+        Rows of the snapshot.
+    fee : (n,) float64
+        NaN where unknown.
+    """
+
+    def __init__(self, accounts: Accounts, briefs: Briefs, rows: IntArray, fee: FloatArray) -> None:
+        self.accounts = accounts
+        self.briefs = briefs
+        self.rows = rows
+        self.of_pairs: Features = accounts.snapshot.pair_features(briefs, rows, fee)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """Return the (n,) numbers of a feature."""
+        if name in self.of_pairs:
+            return self.of_pairs[name]
+        snapshot = self.accounts.snapshot
+        return snapshot.features[self.rows, snapshot.column_of[name]]
+
+    def matrix(self) -> FloatArray:
+        """Return the matrix of the bundle, (n, features): the same as `Encoding.matrix` makes of `frame`."""
+        accounts, layout = self.accounts, self.accounts.layout
+        features = accounts.bundle.features
+        matrix = np.empty((len(self), len(features)))
+        matrix[:, layout.places] = accounts.snapshot.features[self.rows[:, None], layout.columns]
+        for place, name in layout.of_pairs:
+            matrix[:, place] = self.of_pairs[name]
+        for place in accounts.bundle.spec.encoding.text_columns:
+            matrix[:, place] = self._codes[features[place]]
+        matrix[np.isinf(matrix)] = np.nan
+        return matrix
+
+    def support(self) -> NDArray[np.str_]:
+        """Return per pair whether the training data reach there; see `Bundle.support`."""
+        unseen = np.zeros(len(self), np.bool_)
+        for name in self.accounts.bundle.spec.encoding.categories:
+            unseen |= np.isnan(self._codes[name])
+        return self.accounts.bundle.support_of(self.__getitem__, unseen)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the features as `features.build` does: numbers, then the texts."""
+        numbers = {name: self[name] for name in FEATURES}
+        texts = {
+            "goal": [self.briefs.goal[0]] * len(self),
+            "platform": self.accounts.snapshot.accounts["platform"].to_numpy(dtype=object)[self.rows],
+            "vertical": [self.briefs.vertical[0]] * len(self),
+        }
+        return pd.DataFrame(numbers | {name: pd.array(texts[name], dtype="str") for name in CATEGORIES})
+
+    @cached_property
+    def _codes(self) -> dict[str, float | FloatArray]:
+        return {
+            "goal": self.accounts.code("goal", self.briefs.goal[0]),
+            "platform": self.accounts.platform[self.rows],
+            "vertical": self.accounts.code("vertical", self.briefs.vertical[0]),
+        }
