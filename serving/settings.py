@@ -73,7 +73,12 @@ def mlflow_at(uri: str, *, create: bool = False) -> Iterator[Any]:
         os.environ.setdefault(name, value)
     # What MLflow warns of is its own use of other libraries.
     with warnings.catch_warnings(action="ignore"):
-        import mlflow  # noqa: PLC0415
+        try:
+            import mlflow  # noqa: PLC0415
+        except ModuleNotFoundError:  # a bento does without
+            raise TrackingError(
+                f"MLflow is not installed here, so that {shown} cannot be asked; give a bundle folder as the model."
+            ) from None
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)

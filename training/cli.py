@@ -545,3 +545,36 @@ def log(folder: Path, tracking_uri: str | None) -> None:
     from training import registry
 
     click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
+
+
+@main.command()
+@_MODEL
+@_TRACKING
+@click.option(
+    "--out",
+    metavar="FILE.bento|FOLDER",
+    type=click.Path(path_type=Path),
+    help="A new file or folder; by default the store of BentoML.",
+)
+@_JSON
+def bento(model: str, tracking_uri: str | None, out: Path | None, as_json: bool) -> None:
+    """Pack the service and a model into a bento, which serves from an empty folder; needs no network.
+
+    A bento holds code, one model with its lineage as labels, and the exact versions of the libraries that serving
+    needs: neither MLflow nor scikit-learn. It holds no data: say where they are when it starts, as IMPEL_DATA (what
+    impel serve takes) or IMPEL_STORE.
+
+    For example: impel bento --out impel.bento, then IMPEL_DATA=market bentoml serve ./impel.bento. See
+    docs/operations.md for containers.
+    """
+    from dataclasses import asdict
+
+    from serving.bento import build
+
+    with console.progress("packing"):
+        built = build(model, out=out, tracking_uri=tracking_uri)
+    if as_json:
+        console.as_json(asdict(built))
+        return
+    console.note(f"{built.tag} with model {built.labels['model_version']}, {len(built.packages)} pinned packages")
+    click.echo(built.path)
