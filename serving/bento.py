@@ -17,15 +17,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from features.errors import ImpelError, SettingError
 from serving.fetch import PACKED, locate
+from serving.libraries import needs, pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from serving.spec import Metadata
 
 _ROOT = Path(__file__).parents[1]
@@ -94,7 +92,9 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
     predictor = Predictor.load(located.folder)
     version = located.version or predictor.version
     labels = _labels(predictor.bundle.metadata, version)
-    packages = _pinned(one for one in _needs("impel") if canonicalize_name(one.name) not in _NOT_SERVED)
+    served = (one for one in needs("impel") if canonicalize_name(one.name) not in _NOT_SERVED)
+    # BentoML names itself, with its version.
+    packages = [line for line in pinned(served) if not line.startswith("bentoml==")]
     with tempfile.TemporaryDirectory(prefix="impel-bento-") as scratch:
         source = Path(scratch) / "source"
         for package in ("features", "serving"):
@@ -136,31 +136,6 @@ def _labels(about: Metadata, version: str) -> dict[str, str]:
         **{name: "" if moment is None else moment.isoformat() for name, moment in window.items()},
         "impel_version": metadata.version("impel"),
     }
-
-
-def _pinned(requirements: Iterable[Requirement]) -> list[str]:
-    """Return requirements, and what they need in turn, at the versions installed here."""
-    found: dict[str, str] = {}
-    asked: set[tuple[str, frozenset[str]]] = set()
-    waiting = list(requirements)
-    while waiting:
-        one = waiting.pop()
-        name, extras = canonicalize_name(one.name), frozenset(one.extras)
-        if (name, extras) in asked:
-            continue
-        asked.add((name, extras))
-        found[name] = f"{name}=={metadata.version(name)}"
-        waiting.extend(_needs(name, extras))
-    found.pop("bentoml")  # which names itself, with its version
-    return sorted(found.values())
-
-
-def _needs(package: str, extras: Iterable[str] = ()) -> Iterator[Requirement]:
-    """Yield the requirements of an installed package that hold here."""
-    for line in metadata.requires(package) or []:
-        needed = Requirement(line)
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            yield needed
 
 
 def _copy_bundle(bundle: Path, folder: Path) -> None:

@@ -94,7 +94,7 @@ class _Client(Generic[Http]):
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise SettingError(f"{url!r} is no address of a service; write http://localhost:3000.")
-        key = key or os.environ.get("IMPEL_KEY")
+        key = key or os.environ.get("IMPEL_API_KEY")
         self._retries = retries
         self._longest_wait = longest_wait
         authorization = {"Authorization": f"Bearer {key}"} if key else {}
@@ -119,7 +119,7 @@ class ImpelClient(_Client[httpx.Client]):
     url : str
         Where the service is, such as `https://impel.example.com`.
     key : str, optional
-        API key; by default that of the environment, IMPEL_KEY. Without one none is sent.
+        API key; by default that of the environment, IMPEL_API_KEY. Without one none is sent.
     timeout : float
         Seconds within which the service must be reached, and then each part of an answer must come.
     retries : int

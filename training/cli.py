@@ -578,3 +578,33 @@ def bento(model: str, tracking_uri: str | None, out: Path | None, as_json: bool)
         return
     console.note(f"{built.tag} with model {built.labels['model_version']}, {len(built.packages)} pinned packages")
     click.echo(built.path)
+
+
+@main.command()
+@click.argument("data", metavar="[DATA]", required=False)
+@_MODEL
+@_TRACKING
+@click.option("--port", default=3000, show_default=True, help="Where the service is to listen.")
+@_JSON
+def doctor(data: str | None, model: str, tracking_uri: str | None, port: int, as_json: bool) -> None:
+    """Say what is wrong with this set-up, and the next step for each thing.
+
+    Looks at Python, libraries, machine, IMPEL_HOME, environment variables, registry, model and, where it is given,
+    DATA. Exit code 1 where there is an error; warnings leave it at 0.
+
+    For example: impel doctor market
+    """
+    from dataclasses import asdict
+
+    from training.doctor import examine
+
+    with console.progress("examining") as tell:
+        found = examine(data, model=model, tracking=tracking_uri, port=port, progress=tell)
+    sound = all(each.state != "error" for each in found)
+    if as_json:
+        console.as_json({"ok": sound, "findings": [asdict(each) for each in found]})
+    else:
+        for each in found:
+            click.echo(f"{each.state:<8} {each.check:<11} {each.message}")
+    if not sound:
+        click.get_current_context().exit(1)
