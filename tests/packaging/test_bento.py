@@ -11,19 +11,18 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pandas as pd
 import pytest
 import yaml
 
 from features import EventStore, open_tables
 from features.errors import BundleError, SettingError
-from serving import schemas
 from serving.answers import Answers
 from serving.bento import Built, build
+from serving.client import Brief, Candidate, ImpelClient, PredictRequest
 from serving.launch import READY
 from serving.predictor import Predictor
 from tests.models import made_bundle
@@ -115,11 +114,12 @@ def test_it_asks_for_exact_versions_and_no_more_than_serving_needs(world: World)
 
 
 def test_it_serves_from_an_empty_folder_what_the_predictor_answers(world: World) -> None:
-    request: dict[str, Any] = {
-        "brief": {"goal": "sale", "vertical": "food", "starts_at": "2026-12-01T00:00:00Z", "value_per_action": 60.0},
-        "candidates": [{"account_id": each, "fee": 99.5} for each in world.store.accounts["account_id"]],
-        "reasons": True,
-    }
+    starts_at = datetime(2026, 12, 1, tzinfo=UTC)
+    request = PredictRequest(
+        brief=Brief(goal="sale", vertical="food", starts_at=starts_at, value_per_action=60.0),
+        candidates=[Candidate(account_id=each, fee=99.5) for each in world.store.accounts["account_id"]],
+        reasons=True,
+    )
     moment = pd.Timestamp(AS_OF).tz_localize(None).as_unit("us")
     here = Answers(Predictor(Predictor.load(world.bundle).bundle, version="impel/3"), world.store, as_of=moment)
     command = [sys.executable, "-m", "serving.launch", "127.0.0.1", "0"]
@@ -128,18 +128,19 @@ def test_it_serves_from_an_empty_folder_what_the_predictor_answers(world: World)
         assert process.stderr is not None
         line = process.stderr.readline()
         assert line.startswith(READY), line
-        answer = httpx.post(f"{line.removeprefix(READY).strip()}/v1/predict", json=request, timeout=30)
+        with ImpelClient(line.removeprefix(READY).strip()) as client:
+            assert client.ready()
+            answer = client.predict(request)
         process.terminate()
-    expected = here.predict(schemas.PredictRequest.model_validate_json(json.dumps(request)))
-    assert answer.json() == expected.model_dump(mode="json")
-    assert len(answer.json()["predictions"]) == len(world.store.accounts)
+    assert answer == here.predict(request)
+    assert len(answer.predictions) == len(world.store.accounts)
 
 
 def test_a_packed_model_that_was_damaged_is_refused(world: World, tmp_path: Path) -> None:
     source = shutil.copytree(world.unpacked / "src", tmp_path / "src")
     booster = source / "serving" / "packed" / "impel" / "3" / "actions.txt"
     booster.write_text(booster.read_text().replace("leaf_value=", "leaf_value=1", 1))
-    program = "from serving.service import load; load()"
+    program = "from serving.fetch import *; from serving.predictor import *; Predictor.load(default_model())"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=source, env=clean(world), capture_output=True, text=True, check=False
     )
