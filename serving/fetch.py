@@ -12,6 +12,9 @@ from pathlib import Path
 from features.errors import BundleError, SettingError, TrackingError
 from serving.settings import home, mlflow_at, tracking_uri, without_password
 
+PACKED = Path(__file__).with_name("packed")
+"""Where a bento keeps its model, below the registry's name of it; there is no such folder elsewhere."""
+
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
 # How MLflow calls what is not there; the second is its answer to an alias that no version has.
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
@@ -54,7 +57,7 @@ def locate(uri: str | Path, *, tracking: str | None = None) -> Located:
             raise BundleError(
                 f"There is no bundle folder {text!r}; give a folder or a registry name such as models:/impel@champion."
             )
-        return Located(folder, None)
+        return Located(folder, _packed_version(folder))
     match = _MODEL.fullmatch(text)
     if match is None:
         raise SettingError(f"{text!r} names no model; write models:/impel@champion or models:/impel/3.")
@@ -65,6 +68,18 @@ def locate(uri: str | Path, *, tracking: str | None = None) -> Located:
     if not folder.is_dir():
         _bring(name, version, place, folder)
     return Located(folder, f"{name}/{version}")
+
+
+def default_model() -> str:
+    """Return the model that answers where none is named: the one of the bento that this runs in, else the champion."""
+    packed = sorted(PACKED.rglob("bundle.json"))
+    return str(packed[0].parent) if packed else "models:/impel@champion"
+
+
+def _packed_version(folder: Path) -> str | None:
+    """Return the registry's name of a bundle that was packed out of it."""
+    parts = folder.relative_to(PACKED).parts if folder.is_relative_to(PACKED) else ()
+    return "/".join(parts) if len(parts) == 2 else None
 
 
 def _version(name: str, alias: str, tracking: str) -> str:

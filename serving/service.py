@@ -1,8 +1,9 @@
 """The HTTP service: BentoML around `serving.answers`.
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
-registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_SNAPSHOT (what
-`impel materialize` made of it; otherwise one is made at the start) and IMPEL_TRACKING_URI. `impel serve` sets them.
+registry name; by default what the bento holds, else the champion), IMPEL_AS_OF, IMPEL_STORE (the folder of the
+prepared event store), IMPEL_SNAPSHOT (what `impel materialize` made of it; otherwise one is made at the start) and
+IMPEL_TRACKING_URI. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def load() -> Answers:
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
+    from serving.fetch import default_model  # noqa: PLC0415
     from serving.predictor import Predictor  # noqa: PLC0415
 
-    as_of, model = os.environ.get("IMPEL_AS_OF"), os.environ.get("IMPEL_MODEL") or "models:/impel@champion"
+    as_of, model = os.environ.get("IMPEL_AS_OF"), os.environ.get("IMPEL_MODEL") or default_model()
     moment_asked = moment(as_of) if as_of else None
     predictor = Predictor.load(model, tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
     data, folder = os.environ.get("IMPEL_DATA"), os.environ.get("IMPEL_STORE")

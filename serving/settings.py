@@ -16,6 +16,20 @@ from features.errors import ImpelError, TrackingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+VARIABLES = {
+    "IMPEL_HOME": "folder of models and prepared data; by default .impel in the current folder",
+    "IMPEL_TRACKING_URI": "MLflow's tracking URI; by default a database in IMPEL_HOME",
+    "IMPEL_DATA": "the service's data: a folder, a .duckdb file or an event store",
+    "IMPEL_STORE": "folder of the service's event store; alone, without IMPEL_DATA, where it is prepared already",
+    "IMPEL_MODEL": "the service's model: a bundle folder or a registry name; by default the bento's, else the champion",
+    "IMPEL_AS_OF": "moment as of which the service answers; by default all of the data",
+    "IMPEL_KEYS": "file of the service's API keys",
+    "IMPEL_WITHOUT_KEYS": "true: the service answers everybody",
+    "IMPEL_RATE_LIMIT": "requests a second of each API key",
+    "IMPEL_API_KEY": "the key that `serving.client` sends",
+}
+"""Every environment variable that is read, and what it means."""
+
 _QUIET = {
     # A dead server is noticed within seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -73,7 +87,12 @@ def mlflow_at(uri: str, *, create: bool = False) -> Iterator[Any]:
         os.environ.setdefault(name, value)
     # What MLflow warns of is its own use of other libraries.
     with warnings.catch_warnings(action="ignore"):
-        import mlflow  # noqa: PLC0415
+        try:
+            import mlflow  # noqa: PLC0415
+        except ModuleNotFoundError:  # a bento does without
+            raise TrackingError(
+                f"MLflow is not installed here, so that {shown} cannot be asked; give a bundle folder as the model."
+            ) from None
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,269 @@
+"""The HTTP API from Python: `ImpelClient` and `AsyncImpelClient`, typed by the models of `serving.schemas`.
+
+    with ImpelClient("http://localhost:3000", key="...") as client:
+        answer = client.predict(PredictRequest(brief=Brief(...), candidates=[Candidate(account_id="a00017")]))
+
+Needs httpx and pydantic and nothing else of what Impel needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from features.errors import SettingError
+from serving.exchange import (
+    FailedError,
+    InvalidRequestError,
+    KeyRefusedError,
+    NoAnswerError,
+    NotFoundError,
+    OverloadedError,
+    ServiceError,
+    exchange,
+)
+from serving.schemas import (
+    Brief,
+    Candidate,
+    Filters,
+    ModelResponse,
+    PredictRequest,
+    PredictResponse,
+    RankRequest,
+    RankResponse,
+)
+
+if TYPE_CHECKING:
+    from serving.exchange import Steps
+
+__all__ = [
+    "AsyncImpelClient",
+    "Brief",
+    "Candidate",
+    "FailedError",
+    "Filters",
+    "ImpelClient",
+    "InvalidRequestError",
+    "KeyRefusedError",
+    "ModelResponse",
+    "NoAnswerError",
+    "NotFoundError",
+    "OverloadedError",
+    "PredictRequest",
+    "PredictResponse",
+    "RankRequest",
+    "RankResponse",
+    "ServiceError",
+]
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class Operation(NamedTuple, Generic[Answer]):
+    """One method of one path of the API, and the model of its answer."""
+
+    method: str
+    path: str
+    answer: type[Answer]
+
+
+PREDICT = Operation("POST", "/v1/predict", PredictResponse)
+RANK = Operation("POST", "/v1/rank", RankResponse)
+MODEL = Operation("GET", "/v1/model", ModelResponse)
+
+
+class _Client(Generic[Http]):
+    """What both clients share."""
+
+    _kind: type[Http]
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 3,
+        longest_wait: float = 30.0,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise SettingError(f"{url!r} is no address of a service; write http://localhost:3000.")
+        key = key or os.environ.get("IMPEL_API_KEY")
+        self._retries = retries
+        self._longest_wait = longest_wait
+        authorization = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http: Http = self._kind(base_url=url, timeout=timeout, headers=authorization)
+
+    def _steps(self, method: str, path: str, request: BaseModel | None = None) -> Steps:
+        # Only what was set: a service of the version before need not know of fields that stayed as they are.
+        body = None if request is None else request.model_dump_json(exclude_unset=True)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        built = self._http.build_request(method, path, content=body, headers=headers)
+        return exchange(built, retries=self._retries, longest_wait=self._longest_wait)
+
+
+class ImpelClient(_Client[httpx.Client]):
+    """A client whose calls return the answer. Threads may share one; at the end of a `with` it lets go of connections.
+
+    Every call but `alive` and `ready` raises `ServiceError` (one of its subclasses) where the service answers with a
+    problem, and `NoAnswerError` where it does not answer.
+
+    Parameters
+    ----------
+    url : str
+        Where the service is, such as `https://impel.example.com`.
+    key : str, optional
+        API key; by default that of the environment, IMPEL_API_KEY. Without one none is sent.
+    timeout : float
+        Seconds within which the service must be reached, and then each part of an answer must come.
+    retries : int
+        How often a request is sent again that the service was too busy for (429, 503) or that did not reach it. Any
+        other may have done what it was sent for, and is not sent again.
+    longest_wait : float
+        Seconds to wait before the next try at most: where the service asks for more (Retry-After), that is an error at
+        once.
+
+    Raises
+    ------
+    SettingError
+        Where `url` is no address.
+    """
+
+    _kind = httpx.Client
+
+    def predict(self, request: PredictRequest) -> PredictResponse:
+        """Answer the candidates of a brief, in their order."""
+        return _read(PREDICT, self._run(self._steps(PREDICT.method, PREDICT.path, request)))
+
+    def rank(self, request: RankRequest) -> RankResponse:
+        """Rank all known accounts for a brief, best first."""
+        return _read(RANK, self._run(self._steps(RANK.method, RANK.path, request)))
+
+    def model(self) -> ModelResponse:
+        """Say which model answers, out of which data."""
+        return _read(MODEL, self._run(self._steps(MODEL.method, MODEL.path)))
+
+    def metrics(self) -> str:
+        """Return the counters for Prometheus."""
+        return self._run(self._steps("GET", "/metrics")).text
+
+    def alive(self) -> bool:
+        """Say whether the process is alive; False where it cannot be reached."""
+        return self._says_yes("/livez")
+
+    def ready(self) -> bool:
+        """Say whether it answers; False where it cannot be reached."""
+        return self._says_yes("/readyz")
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, steps: Steps) -> httpx.Response:
+        outcome: httpx.Response | httpx.TransportError | None = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                outcome = None
+                if isinstance(step, float):
+                    time.sleep(step)
+                    continue
+                try:
+                    outcome = self._http.send(step)
+                except httpx.TransportError as error:
+                    outcome = error
+        except StopIteration as done:
+            answer: httpx.Response = done.value
+            return answer
+
+    def _says_yes(self, path: str) -> bool:
+        try:
+            return self._http.get(path).is_success
+        except httpx.TransportError:
+            return False
+
+
+class AsyncImpelClient(_Client[httpx.AsyncClient]):
+    """The same for asyncio: every call is awaited, and `async with` lets go of connections. See `ImpelClient`."""
+
+    _kind = httpx.AsyncClient
+
+    async def predict(self, request: PredictRequest) -> PredictResponse:
+        """Answer the candidates of a brief, in their order."""
+        return _read(PREDICT, await self._run(self._steps(PREDICT.method, PREDICT.path, request)))
+
+    async def rank(self, request: RankRequest) -> RankResponse:
+        """Rank all known accounts for a brief, best first."""
+        return _read(RANK, await self._run(self._steps(RANK.method, RANK.path, request)))
+
+    async def model(self) -> ModelResponse:
+        """Say which model answers, out of which data."""
+        return _read(MODEL, await self._run(self._steps(MODEL.method, MODEL.path)))
+
+    async def metrics(self) -> str:
+        """Return the counters for Prometheus."""
+        return (await self._run(self._steps("GET", "/metrics"))).text
+
+    async def alive(self) -> bool:
+        """Say whether the process is alive; False where it cannot be reached."""
+        return await self._says_yes("/livez")
+
+    async def ready(self) -> bool:
+        """Say whether it answers; False where it cannot be reached."""
+        return await self._says_yes("/readyz")
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self, steps: Steps) -> httpx.Response:
+        outcome: httpx.Response | httpx.TransportError | None = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                outcome = None
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                    continue
+                try:
+                    outcome = await self._http.send(step)
+                except httpx.TransportError as error:
+                    outcome = error
+        except StopIteration as done:
+            answer: httpx.Response = done.value
+            return answer
+
+    async def _says_yes(self, path: str) -> bool:
+        try:
+            return (await self._http.get(path)).is_success
+        except httpx.TransportError:
+            return False
+
+
+def _read(operation: Operation[Answer], answer: httpx.Response) -> Answer:
+    """Read an answer; what a later version of the service adds to it is passed over."""
+    try:
+        return operation.answer.model_validate_json(answer.content, extra="ignore")
+    except ValidationError as error:
+        raise NoAnswerError(
+            f"{answer.url} does not answer as Impel does ({error.error_count()} fields of {operation.answer.__name__}"
+            " are missing or wrong); see that client and service are of one version."
+        ) from None
