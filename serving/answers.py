@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -10,11 +12,11 @@ import pandas as pd
 from features import build
 from features.errors import SettingError
 from serving import schemas
+from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable
 
     from features.store import EventStore
     from serving.predictor import FloatArray, Predictor
@@ -32,12 +34,18 @@ class Answers:
     store : EventStore
     as_of : Timestamp, optional
         The moment up to which anything is known; the newest of the data by default.
+
+    Attributes
+    ----------
+    record : callable or None
+        Told what was answered to each request, and says whether that is logged; must neither block nor raise.
     """
 
     def __init__(self, predictor: Predictor, store: EventStore, *, as_of: pd.Timestamp | None = None) -> None:
         self.predictor = predictor
         self.store = store
         self.as_of = store.newest if as_of is None else as_of
+        self.record: Callable[[Answered], bool] | None = None
         self._known = frozenset(store.accounts["account_id"])
         store.follower_classifier = predictor.bundle.follower_classifier
         # Every bucket is read now and stays: threads then only read, and no request waits for a disk.
@@ -50,15 +58,17 @@ class Answers:
         known = [candidate for candidate in request.candidates if candidate.account_id in self._known]
         unknown = [candidate.account_id for candidate in request.candidates if candidate.account_id not in self._known]
         accounts = [candidate.account_id for candidate in known]
+        fee = _numbers(candidate.fee for candidate in known)
         X, scores = self._score(
             request.brief,
             accounts,
-            fee=_numbers(candidate.fee for candidate in known),
+            fee=fee,
             at_least=_numbers(candidate.at_least for candidate in known),
         )
         return schemas.PredictResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
+            request_id=self._recorded("predict", request.brief, accounts=accounts, fee=fee, scores=scores, X=X),
             predictions=self._predictions(accounts, X, scores, reasons=request.reasons),
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
@@ -81,17 +91,15 @@ class Answers:
         # Equals are ordered by account, so that the same question gets the same answer; NaN comes last.
         order = np.lexsort((np.array(accounts, dtype=object), -scores[request.order_by]))
         best = order[keep[order]][: request.limit]
+        named = [accounts[place] for place in best]
+        X, scores = X.iloc[best], {name: values[best] for name, values in scores.items()}
         return schemas.RankResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
+            request_id=self._recorded("rank", request.brief, accounts=named, fee=fee[best], scores=scores, X=X),
             considered=len(accounts),
             matching=int(keep.sum()),
-            predictions=self._predictions(
-                [accounts[place] for place in best],
-                X.iloc[best],
-                {name: values[best] for name, values in scores.items()},
-                reasons=request.reasons,
-            ),
+            predictions=self._predictions(named, X, scores, reasons=request.reasons),
         )
 
     def model(self) -> schemas.ModelResponse:
@@ -121,6 +129,34 @@ class Answers:
         value = np.full(len(accounts), np.nan if brief.value_per_action is None else brief.value_per_action)
         asked = asked_for(at_least, fee, value)
         return X, self.predictor.score(X, at_least=asked, value_per_action=value)
+
+    def _recorded(
+        self,
+        endpoint: str,
+        brief: schemas.Brief,
+        *,
+        accounts: list[str],
+        fee: FloatArray,
+        scores: dict[str, Any],
+        X: pd.DataFrame,
+    ) -> str | None:
+        """Hand on what is answered to whoever records it; return the name of the answer where it is logged."""
+        if self.record is None or not accounts:
+            return None
+        answered = Answered(
+            request_id=uuid4().hex,
+            endpoint=endpoint,
+            answered_at=datetime.now(UTC),
+            model_version=self.predictor.version,
+            catalogue_digest=self.predictor.bundle.metadata.catalogue_digest,
+            decided_at=self._as_of(),
+            brief=brief,
+            accounts=accounts,
+            fee=fee,
+            scores=scores,
+            X=X,
+        )
+        return answered.request_id if self.record(answered) else None
 
     def _filtered(self, filters: schemas.Filters) -> list[str]:
         accounts = self.store.accounts

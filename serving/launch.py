@@ -31,6 +31,7 @@ _VARIABLES = {
     "as_of": "IMPEL_AS_OF",
     "store": "IMPEL_STORE",
     "tracking_uri": "IMPEL_TRACKING_URI",
+    "log": "IMPEL_LOG",
 }
 
 
@@ -42,8 +43,8 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path 
     host, port
         Where to listen; port 0 takes any free one.
     **settings
-        data, model, as_of, store, tracking_uri: as the environment variables of `serving.service`, which hold where
-        one is not given.
+        data, model, as_of, store, tracking_uri, log: as the environment variables of `serving.service`, which hold
+        where one is not given.
 
     Raises
     ------

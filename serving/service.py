@@ -1,8 +1,8 @@
 """The HTTP service: BentoML around `serving.answers`.
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
-registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve`
-sets them.
+registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_TRACKING_URI and IMPEL_LOG (the
+folder that predictions and outcomes are logged in). `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def load() -> Answers:
     from features.manifest import is_store  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
+    from serving import feedback  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
     from serving.predictor import Predictor  # noqa: PLC0415
 
@@ -70,7 +71,13 @@ def load() -> Answers:
         store = EventStore(Path(data or folder or ""))
     else:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
+    if (log := _log()) is not None:
+        feedback.check(log)
     return Answers(predictor, store, as_of=moment_asked)
+
+
+def _log() -> Path | None:
+    return Path(os.environ["IMPEL_LOG"]) if os.environ.get("IMPEL_LOG") else None
 
 
 class _Service(bentoml.Service):
@@ -90,6 +97,15 @@ class _Impel:
         self._limiter = CapacityLimiter(_THREADS)
         _PAGES.state.answers = self.answers
         _warm_up(self.answers)
+        from serving.feedback import Feedback  # noqa: PLC0415 - see `load`
+
+        self.feedback = _PAGES.state.feedback = Feedback(_log())
+        self.feedback.follow(self.answers)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Write what waits to be logged."""
+        self.feedback.close()
 
     @bentoml.on_shutdown
     def thaw(self) -> None:
@@ -136,6 +152,12 @@ async def _document(_: Request) -> Response:
     return JSONResponse(openapi.document())
 
 
+async def _outcomes(request: Request) -> Response:
+    from serving.feedback import report  # noqa: PLC0415 - see `load`
+
+    return await report(request)
+
+
 async def _model(request: Request) -> Response:
     return Response(request.app.state.answers.model().model_dump_json(), media_type="application/json")
 
@@ -159,7 +181,14 @@ _INDEX = """<!doctype html>
 </html>
 """
 
-_PAGES = Starlette(routes=[Route("/", _index), Route("/docs.json", _document), Route("/v1/model", _model)])
+_PAGES = Starlette(
+    routes=[
+        Route("/", _index),
+        Route("/docs.json", _document),
+        Route("/v1/model", _model),
+        Route("/v1/outcomes", _outcomes, methods=["POST"]),
+    ]
+)
 ImpelService: Any = bentoml.service(
     name="impel",
     service_class=_Service,

@@ -42,6 +42,13 @@ _MODEL = click.option(
 _AS_OF = click.option(
     "--as-of", callback=_moment, metavar="TIME", help="What was known at this moment; by default all of the data."
 )
+_LOG = click.option(
+    "--log",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Log predictions with their features here, for impel monitor.",
+)
 
 
 @click.group(cls=console.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -352,13 +359,16 @@ def _say_checks(findings: list[dict[str, str]]) -> None:
 @_MODEL
 @_TRACKING
 @click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
-def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool) -> None:
+@_LOG
+def predict(
+    data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, folder: Path | None
+) -> None:
     """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
     import json
     from functools import partial
 
     from serving.predictor import Predictor
-    from training.files import prepared, read, write
+    from training.files import log_predictions, prepared, read, write
 
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
@@ -366,6 +376,8 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
+    if folder is not None:
+        log_predictions(folder, predictor, answer, X, pairs=asked)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -478,8 +490,21 @@ def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, 
 @_TRACKING
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
-def serve(data: str, as_of: pd.Timestamp | None, model: str, tracking_uri: str | None, host: str, port: int) -> None:
-    """Serve predictions over HTTP; the documentation is at /docs.json."""
+@_LOG
+def serve(
+    data: str,
+    as_of: pd.Timestamp | None,
+    model: str,
+    tracking_uri: str | None,
+    host: str,
+    port: int,
+    folder: Path | None,
+) -> None:
+    """Serve predictions over HTTP; the documentation is at /docs.json.
+
+    With --log, every prediction is logged, outcomes are taken at /v1/outcomes, impel monitor looks at both, and
+    impel append STORE FOLDER puts the outcomes into an event store.
+    """
     from serving.launch import launch
     from training.files import prepared
 
@@ -492,6 +517,7 @@ def serve(data: str, as_of: pd.Timestamp | None, model: str, tracking_uri: str |
         model=model,
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
+        log=folder,
     )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from features import EventStore, open_tables
 from features.checks import check
 from features.errors import DataError, SettingError
 from features.manifest import Manifest, is_store
+from serving.prediction_log import keep_reference, log_answers
 from serving.settings import home
 from training import console
 
 if TYPE_CHECKING:
     from features.checks import CheckReport
     from features.sources import Tables
+    from serving.predictor import Predictor
 
 
 def prepared(data: str) -> EventStore:
@@ -80,6 +83,19 @@ def _refuse_errors(report: CheckReport, data: str, *, see: str) -> None:
     if errors:
         more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: {see}")
+
+
+def log_predictions(
+    folder: Path, predictor: Predictor, answer: pd.DataFrame, X: pd.DataFrame, *, pairs: pd.DataFrame
+) -> None:
+    """Log answers of a predictor as the service does; SettingError where they cannot be written."""
+    fee = pairs["fee"].to_numpy(np.float64, na_value=np.nan) if "fee" in pairs else np.full(len(pairs), np.nan)
+    bundle = predictor.bundle
+    try:
+        log_answers(folder, answer, X, fee=fee, digest=bundle.metadata.catalogue_digest)
+        keep_reference(folder, predictor.version, bundle.reference)
+    except OSError as error:
+        raise SettingError(f"The prediction log {folder} cannot be written to: {error.strerror}.") from None
 
 
 def read(path: Path) -> pd.DataFrame:
