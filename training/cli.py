@@ -163,9 +163,11 @@ def prepare(data: str, out: Path, as_json: bool) -> None:
 def append(folder: Path, new: str, as_json: bool) -> None:
     """Put new rows into an event store that impel prepare made; a day costs a day, not the history.
 
-    NEW is a folder or .duckdb file like DATA with the new rows only; any table may be missing. Accounts and campaigns
-    of the store may come again as they are. Late rows, new readings of old posts and new accounts are welcome, in any
-    order: what comes out is what impel prepare would make of all rows at once.
+    NEW is a folder or .duckdb file like DATA with the new rows only; any table may be missing. Or it is the log of a
+    service (impel serve --log): then the reported outcomes that the store lacks are taken, with their briefs.
+
+    Accounts and campaigns of the store may come again as they are. Late rows, new readings of old posts and new
+    accounts are welcome, in any order: what comes out is what impel prepare would make of all rows at once.
 
     Refused, with the store left as it is: what breaks the data contract (impel check NEW --store STORE names every
     problem), the same source or outcome twice, and an account or campaign with other values than in the store. Other
@@ -571,3 +573,68 @@ def log(folder: Path, tracking_uri: str | None) -> None:
     from training import registry
 
     click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
+
+
+@main.command()
+@click.argument("folder", metavar="LOG", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", help="Its outcomes count too: the tables, or an event store.")
+@click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="For monitor.html and monitor.json.")
+@click.option("--days", default=30.0, show_default=True, help="How far back from the last prediction to look.")
+@click.option("--max-drift", default=0.25, show_default=True, help="Population stability index (IMP102, IMP106).")
+@click.option("--max-missing", default=0.1, show_default=True, help="Rise of a share of unknown values (IMP103).")
+@click.option("--max-unknown", default=0.05, show_default=True, help="Share with an unknown goal or so (IMP104).")
+@click.option("--max-outside", default=0.2, show_default=True, help="Share outside the support (IMP105).")
+@click.option("--max-gap", default=0.05, show_default=True, help="Likelihood against what came (IMP107, IMP108).")
+@click.option("--max-dropped", default=0.01, show_default=True, help="Share of predictions not logged (IMP101).")
+@click.option("--max-age", default=7.0, show_default=True, help="Age in days of what is predicted from (IMP109).")
+@_JSON
+def monitor(
+    folder: Path,
+    data: str | None,
+    out: Path | None,
+    days: float,
+    max_drift: float,
+    max_missing: float,
+    max_unknown: float,
+    max_outside: float,
+    max_gap: float,
+    max_dropped: float,
+    max_age: float,
+    as_json: bool,
+) -> None:
+    """Say whether the world is still the one that the model learnt from.
+
+    LOG is the folder of impel serve --log. Features and likelihoods of the predictions are compared with those of
+    training, and likelihoods and intervals with the outcomes that have come in: those reported to the service, and
+    those of DATA. Each check has a code and says what to do; --out writes them with pictures.
+
+    Exit code 0 where no threshold is crossed, 3 where one is; 1 where it failed, 2 for wrong use.
+
+    For example: impel monitor log --data store --out report
+    """
+    from training.files import prepared
+    from training.monitor import Thresholds, page
+    from training.monitor import monitor as look
+
+    limits = Thresholds(
+        drift=max_drift,
+        missing=max_missing,
+        unknown=max_unknown,
+        outside=max_outside,
+        calibration=max_gap,
+        dropped=max_dropped,
+        days=max_age,
+    )
+    store = None if data is None else prepared(data)
+    with console.progress("looking at the log"):
+        found = look(folder, thresholds=limits, days=days, store=store)
+        written = None if out is None else page.write(found, out)
+    if as_json:
+        console.as_json(found.to_dict())
+    else:
+        for one in found.findings:
+            click.echo(f"{one.code} {one.outcome}: {one.said}{' ' + one.to_do if one.to_do else ''}")
+    if written is not None:
+        console.note(f"{written}")
+    if found.crossed:
+        click.get_current_context().exit(3)

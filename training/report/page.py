@@ -56,8 +56,8 @@ def write(backtest: Backtest, out_dir: str | Path) -> Path:
     return page
 
 
-def render(metrics: dict[str, Any]) -> str:
-    """Return the page; every figure in it is one of the metrics."""
+def templates() -> Environment:
+    """Return what turns a template of this package into a page, with the filters that write numbers."""
     environment = Environment(
         loader=PackageLoader("training.report", "."),
         autoescape=True,
@@ -74,21 +74,30 @@ def render(metrics: dict[str, Any]) -> str:
         "cell": _cell,
         "typeset": lambda text: str(text).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
     }
+    return environment
+
+
+def render(metrics: dict[str, Any]) -> str:
+    """Return the page; every figure in it is one of the metrics."""
     head = metrics["headline"]
-    return environment.get_template("template.html.j2").render(
-        m=metrics,
-        head=head,
-        entry=None if head["of"] == "likelihood" else words.entry(metrics),
-        words=words,
-        numbers=numbers,
-        pictures=_pictures(metrics),
-        label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
-        model=MODEL,
-        issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
-        doubly_robust=DOUBLY_ROBUST,
-        fewest_effective=FEWEST_EFFECTIVE,
-        fewest_rows=FEWEST_ROWS,
-        fewest_campaigns=FEWEST_CAMPAIGNS,
+    return (
+        templates()
+        .get_template("template.html.j2")
+        .render(
+            m=metrics,
+            head=head,
+            entry=None if head["of"] == "likelihood" else words.entry(metrics),
+            words=words,
+            numbers=numbers,
+            pictures=_pictures(metrics),
+            label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
+            model=MODEL,
+            issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
+            doubly_robust=DOUBLY_ROBUST,
+            fewest_effective=FEWEST_EFFECTIVE,
+            fewest_rows=FEWEST_ROWS,
+            fewest_campaigns=FEWEST_CAMPAIGNS,
+        )
     )
 
 
