@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -19,13 +21,13 @@ from features.errors import DataError, SettingError
 from features.materialize import materialize, materialize_beside
 from serving import schemas
 from serving.pairs import Accounts, Pairs
+from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
 from serving.raw import prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable
 
     from features.snapshot import Snapshot
     from features.store import EventStore
@@ -45,6 +47,11 @@ class Answers:
     snapshot : Snapshot, optional
         Made of the store by `materialize`; without one it is made now, in a temporary folder.
 
+    Attributes
+    ----------
+    record : callable or None
+        Told what was answered to each request, and says whether that is logged; must neither block nor raise.
+
     Raises
     ------
     DataError
@@ -61,6 +68,7 @@ class Answers:
     ) -> None:
         self.predictor = predictor
         self.store = store
+        self.record: Callable[[Answered], bool] | None = None
         store.follower_classifier = predictor.bundle.follower_classifier
         if snapshot is None:
             with tempfile.TemporaryDirectory(prefix="impel-snapshot-") as folder:
@@ -92,6 +100,7 @@ class Answers:
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._as_of(),
+                "request_id": self._recorded("predict", request.brief, pairs, fee, scores),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
                 "unknown_accounts": list(dict.fromkeys(unknown)),
             }
@@ -109,6 +118,7 @@ class Answers:
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._as_of(),
+                "request_id": self._recorded("rank", request.brief, pairs, page.fee, scores),
                 "considered": ranking.considered,
                 "matching": ranking.matching,
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
@@ -133,6 +143,7 @@ class Answers:
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._as_of(),
+                "request_id": self._recorded("score", request.brief, pairs, fee, scores),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
             }
         )
@@ -189,6 +200,27 @@ class Answers:
         found = self.predictor.bundle.distribution_of(pairs.matrix())
         said = said_of(found, at_least=asked_for(at_least, fee, value), value_per_action=value)
         return {**said, "support": pairs.support()}
+
+    def _recorded(
+        self, endpoint: str, brief: schemas.Brief, pairs: Pairs, fee: FloatArray, scores: dict[str, Any]
+    ) -> str | None:
+        """Hand on what is answered to whoever records it; return the name of the answer where it is logged."""
+        if self.record is None or not len(pairs):
+            return None
+        answered = Answered(
+            request_id=uuid4().hex,
+            endpoint=endpoint,
+            answered_at=datetime.now(UTC),
+            model_version=self.predictor.version,
+            catalogue_digest=self.predictor.bundle.metadata.catalogue_digest,
+            decided_at=self._as_of(),
+            brief=brief,
+            accounts=pairs.accounts.ids[pairs.rows],
+            fee=fee,
+            scores=scores,
+            features=pairs.frame,
+        )
+        return answered.request_id if self.record(answered) else None
 
     def _predictions(self, pairs: Pairs, scores: dict[str, Any], *, reasons: bool) -> list[dict[str, Any]]:
         """Return the pairs as `schemas.Prediction` wants them."""

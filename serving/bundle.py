@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from features.errors import BundleError, DataError
 from features.follower_classifier import FollowerClassifier, default_classifier
+from serving.reference import Reference
 from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
 
@@ -32,6 +33,7 @@ _SUMS = "SHA256SUMS"
 _JSON, _CANARY = "bundle.json", "canary.parquet"
 _ACTIONS, _POSTED, _THRESHOLDS = "actions.txt", "posted.txt", "thresholds.txt"
 _FOLLOWERS = "followers.json"
+_REFERENCE = "reference.json"
 _FORMAT = Spec.model_fields["format"].default
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
@@ -52,6 +54,8 @@ class Bundle:
         LightGBM text of the booster for the logit of reaching a threshold; see `serving.thresholds`.
     followers : str, optional
         JSON of the follower classifier that the features were built with; by default that of Impel.
+    reference : str, optional
+        JSON of what features and likelihoods were in training; a monitor compares with it.
     examples : DataFrame
         Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
     n_threads : int
@@ -61,6 +65,7 @@ class Bundle:
     ----------
     follower_classifier : FollowerClassifier
         What an event store needs for features such as the model learnt from; see `EventStore.follower_classifier`.
+    reference : Reference or None
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Bundle:
         posted: str | None,
         thresholds: str | None,
         followers: str | None = None,
+        reference: str | None = None,
         examples: pd.DataFrame,
         n_threads: int = 1,
     ) -> None:
@@ -78,6 +84,7 @@ class Bundle:
         self.examples = examples
         self.n_threads = n_threads
         texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
+        texts[_REFERENCE] = reference
         self._texts = {name: text for name, text in texts.items() if text is not None}
         self._actions = _booster(actions, len(self.features), name=_ACTIONS)
         self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
@@ -86,6 +93,7 @@ class Bundle:
         self._thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
         if (self._thresholds is None) != (spec.thresholds is None):
             raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
+        self.reference = None if reference is None else _reference(reference)
         self.follower_classifier = default_classifier() if followers is None else _classifier(followers)
         if spec.metadata.follower_labels != (None if followers is None else _labels(self.follower_classifier)):
             raise BundleError(f"{_JSON} and {_FOLLOWERS} do not belong together; train the model again")
@@ -100,8 +108,10 @@ class Bundle:
         """Return what is known about the model's origin."""
         return self.spec.metadata
 
-    def described(self, *, followers: FollowerClassifier | None = None, **facts: Any) -> Bundle:
-        """Return the same model with these fields of `Metadata` filled in, and with the follower classifier given."""
+    def described(
+        self, *, followers: FollowerClassifier | None = None, reference: Reference | None = None, **facts: Any
+    ) -> Bundle:
+        """Return the same model with these fields of `Metadata` filled in, and with what else is given."""
         if followers is not None:
             facts["follower_labels"] = _labels(followers)
         metadata = Metadata(**{**self.metadata.model_dump(), **facts})
@@ -111,6 +121,7 @@ class Bundle:
             posted=self._texts.get(_POSTED),
             thresholds=self._texts.get(_THRESHOLDS),
             followers=self._texts.get(_FOLLOWERS) if followers is None else followers.to_json(),
+            reference=self._texts.get(_REFERENCE) if reference is None else reference.model_dump_json(),
             examples=self.examples,
             n_threads=self.n_threads,
         )
@@ -220,7 +231,7 @@ class Bundle:
                 raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads {_FORMAT}")
             spec = Spec.model_validate_json(files[_JSON])
             canary = pd.read_parquet(BytesIO(files[_CANARY]))
-            names = (_ACTIONS, _POSTED, _THRESHOLDS, _FOLLOWERS)
+            names = (_ACTIONS, _POSTED, _THRESHOLDS, _FOLLOWERS, _REFERENCE)
             texts = {name: files[name].decode() for name in names if name in files}
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors()[0]["loc"])
@@ -236,6 +247,7 @@ class Bundle:
             posted=texts.get(_POSTED),
             thresholds=texts.get(_THRESHOLDS),
             followers=texts.get(_FOLLOWERS),
+            reference=texts.get(_REFERENCE),
             examples=canary.drop(columns=answers),
             n_threads=n_threads,
         )
@@ -297,6 +309,13 @@ def _classifier(text: str) -> FollowerClassifier:
         raise BundleError(f"{_FOLLOWERS} cannot be used: {error}") from None
 
 
+def _reference(text: str) -> Reference:
+    try:
+        return Reference.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(f"{_REFERENCE} cannot be used: {error.errors()[0]['msg']}") from None
+
+
 def _labels(classifier: FollowerClassifier) -> tuple[int, int]:
     real, fake = classifier.labels_.astype(int).tolist()
     return real, fake
@@ -312,7 +331,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
     except (OSError, ValueError):
         raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
     needed = {_JSON, _ACTIONS, _CANARY}
-    if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS, _FOLLOWERS}:
+    if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS, _FOLLOWERS, _REFERENCE}:
         raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
     files = {}
     for name, digest in sums.items():

@@ -32,6 +32,7 @@ _VARIABLES = {
     "store": "IMPEL_STORE",
     "snapshot": "IMPEL_SNAPSHOT",
     "tracking_uri": "IMPEL_TRACKING_URI",
+    "log": "IMPEL_LOG",
 }
 
 
@@ -43,8 +44,8 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path 
     host, port
         Where to listen; port 0 takes any free one.
     **settings
-        data, model, as_of, store, snapshot, tracking_uri: as the environment variables of `serving.service`, which hold
-        where one is not given.
+        data, model, as_of, store, snapshot, tracking_uri, log: as the environment variables of `serving.service`,
+        which hold where one is not given.
 
     Raises
     ------

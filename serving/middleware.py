@@ -27,11 +27,13 @@ CODES = {
     400: ("invalid-request", "The request cannot be read."),
     404: ("not-found", "There is nothing at this address; /docs.json lists what there is."),
     405: ("method-not-allowed", "This address does not know this method; the header Allow names those it does."),
+    409: ("contradiction", "Some outcomes are known with other values; a correction must have closed later."),
     413: ("too-large", f"The body is larger than {MAX_BODY} bytes; send fewer candidates at a time."),
     415: ("unsupported-media-type", "The body must be JSON: send Content-Type: application/json."),
     422: ("invalid-request", "The request cannot be answered."),
     429: ("overloaded", "Too many requests at once; try again in a moment."),
     500: ("internal", "Something went wrong inside; the service's log says what."),
+    501: ("no-log", "This service keeps no log; start it with --log FOLDER to report outcomes."),
     503: ("overloaded", "The service cannot answer now; try again in a moment."),
     504: ("timeout", "The answer took too long; ask for fewer accounts at a time."),
 }
@@ -41,7 +43,15 @@ CODES = {
 _SHARED = "impel.request"
 _FIELDS = {
     name
-    for model in (schemas.PredictRequest, schemas.RankRequest, schemas.Brief, schemas.Candidate, schemas.Filters)
+    for model in (
+        schemas.PredictRequest,
+        schemas.RankRequest,
+        schemas.Brief,
+        schemas.Candidate,
+        schemas.Filters,
+        schemas.OutcomesRequest,
+        schemas.Outcome,
+    )
     for name in model.model_fields
 }
 

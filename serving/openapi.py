@@ -35,11 +35,27 @@ _RANK = {
     "order_by": "likelihood",
     "limit": 10,
 }
+_OUTCOMES = {
+    "outcomes": [
+        {
+            "campaign_id": "c0059",
+            "account_id": "a00017",
+            "decided_at": "2026-06-01T09:00:00Z",
+            "posted_at": "2026-06-04T18:30:00Z",
+            "fee": 250.0,
+            "clicks": 310,
+            "actions": 6,
+            "closed_at": "2026-07-04T18:30:00Z",
+        }
+    ]
+}
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.PredictRequest,
     schemas.PredictResponse,
     schemas.RankRequest,
     schemas.RankResponse,
+    schemas.OutcomesRequest,
+    schemas.OutcomesResponse,
     schemas.ModelResponse,
     schemas.Problem,
 )
@@ -64,6 +80,16 @@ def document() -> dict[str, Any]:
                 "post": _post("predict", schemas.PredictRequest, schemas.PredictResponse, _PREDICT, "Predict accounts")
             },
             "/v1/rank": {"post": _post("rank", schemas.RankRequest, schemas.RankResponse, _RANK, "Rank all accounts")},
+            "/v1/outcomes": {
+                "post": _post(
+                    "outcomes",
+                    schemas.OutcomesRequest,
+                    schemas.OutcomesResponse,
+                    _OUTCOMES,
+                    "Report what came of activations",
+                    problems=(400, 409, 413, 415, 500, 501, 503),
+                )
+            },
             "/v1/model": {
                 "get": {
                     "operationId": "model",
@@ -86,7 +112,13 @@ _PLAIN = {
 
 
 def _post(
-    name: str, asked: type[BaseModel], answered: type[BaseModel], example: dict[str, Any], summary: str
+    name: str,
+    asked: type[BaseModel],
+    answered: type[BaseModel],
+    example: dict[str, Any],
+    summary: str,
+    *,
+    problems: tuple[int, ...] = _POST_PROBLEMS,
 ) -> dict[str, Any]:
     return {
         "operationId": name,
@@ -95,7 +127,7 @@ def _post(
             "required": True,
             "content": {"application/json": {"schema": _reference(asked), "example": example}},
         },
-        "responses": {"200": _answer(answered), **_problems(_POST_PROBLEMS)},
+        "responses": {"200": _answer(answered), **_problems(problems)},
     }
 
 

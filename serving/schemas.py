@@ -13,6 +13,7 @@ Support = Literal["in", "edge", "outside"]
 Order = Literal["likelihood", "expected_actions", "expected_value", "value_per_cost"]
 
 MAX_CANDIDATES = 1000
+MAX_OUTCOMES = 1000
 # Reasons cost about a hundred times the prediction.
 MAX_REASONED = 100
 MAX_TOPICS = 50
@@ -48,12 +49,19 @@ def _lower(name: str) -> str:
     return name
 
 
+def _printable(name: str) -> str:
+    if name != name.strip() or not name.isprintable():
+        raise ValueError("must have no spaces around it and no line breaks or control characters")
+    return name
+
+
 def _check_reasons(reasons: bool, rows: int, of: str) -> None:  # noqa: FBT001 - a value, not a switch
     if reasons and rows > MAX_REASONED:
         raise ValueError(f"reasons are given for {MAX_REASONED} accounts at most, not {rows}; lower {of}")
 
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
+Key = Annotated[Id, AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_lower)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166 alpha-2")]
 Language = Annotated[str, Field(pattern="^[a-z]{2}$", description="ISO 639-1")]
@@ -84,6 +92,9 @@ class Answered(BaseModel):
 class Brief(Asked):
     """One campaign, as the data contract's `campaigns` and `campaign_audience` say it."""
 
+    campaign_id: Key | None = Field(
+        None, description="Your name of the campaign; outcomes reported under it are joined with this prediction."
+    )
     goal: Goal = Field(description="The action that the campaign wants.")
     vertical: Name = Field(description="The trade of the campaign, for example food.")
     starts_at: Moment = Field(description="When the campaign starts; without a time zone it is taken as UTC.")
@@ -186,6 +197,51 @@ class RankRequest(Asked):
         return self
 
 
+class Outcome(Asked):
+    """What came of one activation: a row of the data contract's `outcomes`."""
+
+    campaign_id: Key
+    account_id: Key
+    decided_at: Moment
+    posted_at: Moment | None = Field(None, description="null: paid, and never posted.")
+    fee: Money | None = None
+    impressions: Count | None = None
+    clicks: Count | None = None
+    actions: Count = Field(description="The campaign's target actions; 0 where it was never posted.")
+    closed_at: Moment = Field(description="When counting ended. A correction is an outcome that closed later.")
+    propensity: float | None = Field(
+        None, gt=0, le=1, allow_inf_nan=False, description="The probability with which the account was chosen."
+    )
+    incremental_actions: float | None = Field(
+        None, ge=-MAX_COUNT, le=MAX_COUNT, description="Out of a holdout, where one was run."
+    )
+    request_id: Id | None = Field(
+        None, description="Of the answer that was followed, where its brief named no campaign_id."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Outcome:
+        if self.closed_at < self.decided_at:
+            raise ValueError(
+                f"closed_at ({self.closed_at:%Y-%m-%d}) lies before decided_at ({self.decided_at:%Y-%m-%d})"
+            )
+        return self
+
+
+class OutcomesRequest(Asked):
+    """What happened: outcomes that are complete."""
+
+    outcomes: list[Outcome] = Field(min_length=1, max_length=MAX_OUTCOMES)
+
+
+class OutcomesResponse(Answered):
+    """All are on disk. Repeated: known with the same values. Corrected: known with others, and closed later now."""
+
+    accepted: int
+    repeated: int
+    corrected: int
+
+
 class Reason(Answered):
     """One feature's part in one expectation."""
 
@@ -231,6 +287,9 @@ class PredictResponse(Answered):
 
     model_version: str
     features_as_of: datetime
+    request_id: str | None = Field(
+        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
+    )
     predictions: list[Prediction]
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
 
@@ -252,6 +311,9 @@ class RankResponse(Answered):
 
     model_version: str
     features_as_of: datetime
+    request_id: str | None = Field(
+        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
+    )
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
     predictions: list[Prediction]

@@ -2,8 +2,8 @@
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
 registry name; by default what the bento holds, else the champion), IMPEL_AS_OF, IMPEL_STORE (the folder of the
-prepared event store), IMPEL_SNAPSHOT (what `impel materialize` made of it; otherwise one is made at the start) and
-IMPEL_TRACKING_URI. `impel serve` sets them.
+prepared event store), IMPEL_SNAPSHOT (what `impel materialize` made of it; otherwise one is made at the start),
+IMPEL_TRACKING_URI and IMPEL_LOG (the folder that predictions and outcomes are logged in). `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def load() -> Answers:
     from features.snapshot import Snapshot  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
+    from serving import feedback  # noqa: PLC0415
     from serving.answers import Answers, moment  # noqa: PLC0415
     from serving.fetch import default_model  # noqa: PLC0415
     from serving.predictor import Predictor  # noqa: PLC0415
@@ -76,8 +77,14 @@ def load() -> Answers:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
     # Of one worker: a long list is worth all processors that it may use, a short one is scored by one thread anyway.
     predictor.bundle.n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if (log := _log()) is not None:
+        feedback.check(log)
     made = os.environ.get("IMPEL_SNAPSHOT")
     return Answers(predictor, store, as_of=moment_asked, snapshot=Snapshot.open(Path(made)) if made else None)
+
+
+def _log() -> Path | None:
+    return Path(os.environ["IMPEL_LOG"]) if os.environ.get("IMPEL_LOG") else None
 
 
 class _Service(bentoml.Service):
@@ -97,6 +104,15 @@ class _Impel:
         self._limiter = CapacityLimiter(_THREADS)
         _PAGES.state.answers, _PAGES.state.limiter = self.answers, self._limiter
         _warm_up(self.answers)
+        from serving.feedback import Feedback  # noqa: PLC0415 - see `load`
+
+        self.feedback = _PAGES.state.feedback = Feedback(_log())
+        self.feedback.follow(self.answers)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Write what waits to be logged."""
+        self.feedback.close()
 
     @bentoml.on_shutdown
     def thaw(self) -> None:
@@ -149,6 +165,12 @@ async def _document(_: Request) -> Response:
     return JSONResponse(openapi.document())
 
 
+async def _outcomes(request: Request) -> Response:
+    from serving.feedback import report  # noqa: PLC0415 - see `load`
+
+    return await report(request)
+
+
 async def _model(request: Request) -> Response:
     return Response(request.app.state.answers.model().model_dump_json(), media_type="application/json")
 
@@ -190,6 +212,7 @@ _PAGES = Starlette(
         Route("/docs.json", _document),
         Route("/v1/model", _model),
         Route("/v1/accounts/{account_id:path}", _account),
+        Route("/v1/outcomes", _outcomes, methods=["POST"]),
     ]
 )
 ImpelService: Any = bentoml.service(

@@ -42,6 +42,13 @@ _MODEL = click.option(
 _AS_OF = click.option(
     "--as-of", callback=_moment, metavar="TIME", help="What was known at this moment; by default all of the data."
 )
+_LOG = click.option(
+    "--log",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Log predictions with their features here, for impel monitor.",
+)
 
 
 @click.group(cls=console.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -156,9 +163,11 @@ def prepare(data: str, out: Path, as_json: bool) -> None:
 def append(folder: Path, new: str, as_json: bool) -> None:
     """Put new rows into an event store that impel prepare made; a day costs a day, not the history.
 
-    NEW is a folder or .duckdb file like DATA with the new rows only; any table may be missing. Accounts and campaigns
-    of the store may come again as they are. Late rows, new readings of old posts and new accounts are welcome, in any
-    order: what comes out is what impel prepare would make of all rows at once.
+    NEW is a folder or .duckdb file like DATA with the new rows only; any table may be missing. Or it is the log of a
+    service (impel serve --log): then the reported outcomes that the store lacks are taken, with their briefs.
+
+    Accounts and campaigns of the store may come again as they are. Late rows, new readings of old posts and new
+    accounts are welcome, in any order: what comes out is what impel prepare would make of all rows at once.
 
     Refused, with the store left as it is: what breaks the data contract (impel check NEW --store STORE names every
     problem), the same source or outcome twice, and an account or campaign with other values than in the store. Other
@@ -354,13 +363,16 @@ def _say_checks(findings: list[dict[str, str]]) -> None:
 @_MODEL
 @_TRACKING
 @click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
-def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool) -> None:
+@_LOG
+def predict(
+    data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, folder: Path | None
+) -> None:
     """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
     import json
     from functools import partial
 
     from serving.predictor import Predictor
-    from training.files import prepared, read, write
+    from training.files import log_predictions, prepared, read, write
 
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
@@ -368,6 +380,8 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
+    if folder is not None:
+        log_predictions(folder, predictor, answer, X, pairs=asked)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -486,6 +500,7 @@ def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, 
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
+@_LOG
 def serve(
     data: str,
     as_of: pd.Timestamp | None,
@@ -494,8 +509,13 @@ def serve(
     snapshot: Path | None,
     host: str,
     port: int,
+    folder: Path | None,
 ) -> None:
-    """Serve predictions over HTTP; the documentation is at /docs.json."""
+    """Serve predictions over HTTP; the documentation is at /docs.json.
+
+    With --log, every prediction is logged, outcomes are taken at /v1/outcomes, impel monitor looks at both, and
+    impel append STORE FOLDER puts the outcomes into an event store.
+    """
     from serving.launch import launch
     from training.files import prepared
 
@@ -509,6 +529,7 @@ def serve(
         model=model,
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
+        log=folder,
     )
 
 
@@ -669,3 +690,68 @@ def doctor(data: str | None, model: str, tracking_uri: str | None, port: int, as
             click.echo(f"{each.state:<8} {each.check:<11} {each.message}")
     if not sound:
         click.get_current_context().exit(1)
+
+
+@main.command()
+@click.argument("folder", metavar="LOG", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", help="Its outcomes count too: the tables, or an event store.")
+@click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="For monitor.html and monitor.json.")
+@click.option("--days", default=30.0, show_default=True, help="How far back from the last prediction to look.")
+@click.option("--max-drift", default=0.25, show_default=True, help="Population stability index (IMP102, IMP106).")
+@click.option("--max-missing", default=0.1, show_default=True, help="Rise of a share of unknown values (IMP103).")
+@click.option("--max-unknown", default=0.05, show_default=True, help="Share with an unknown goal or so (IMP104).")
+@click.option("--max-outside", default=0.2, show_default=True, help="Share outside the support (IMP105).")
+@click.option("--max-gap", default=0.05, show_default=True, help="Likelihood against what came (IMP107, IMP108).")
+@click.option("--max-dropped", default=0.01, show_default=True, help="Share of predictions not logged (IMP101).")
+@click.option("--max-age", default=7.0, show_default=True, help="Age in days of what is predicted from (IMP109).")
+@_JSON
+def monitor(
+    folder: Path,
+    data: str | None,
+    out: Path | None,
+    days: float,
+    max_drift: float,
+    max_missing: float,
+    max_unknown: float,
+    max_outside: float,
+    max_gap: float,
+    max_dropped: float,
+    max_age: float,
+    as_json: bool,
+) -> None:
+    """Say whether the world is still the one that the model learnt from.
+
+    LOG is the folder of impel serve --log. Features and likelihoods of the predictions are compared with those of
+    training, and likelihoods and intervals with the outcomes that have come in: those reported to the service, and
+    those of DATA. Each check has a code and says what to do; --out writes them with pictures.
+
+    Exit code 0 where no threshold is crossed, 3 where one is; 1 where it failed, 2 for wrong use.
+
+    For example: impel monitor log --data store --out report
+    """
+    from training.files import prepared
+    from training.monitor import Thresholds, page
+    from training.monitor import monitor as look
+
+    limits = Thresholds(
+        drift=max_drift,
+        missing=max_missing,
+        unknown=max_unknown,
+        outside=max_outside,
+        calibration=max_gap,
+        dropped=max_dropped,
+        days=max_age,
+    )
+    store = None if data is None else prepared(data)
+    with console.progress("looking at the log"):
+        found = look(folder, thresholds=limits, days=days, store=store)
+        written = None if out is None else page.write(found, out)
+    if as_json:
+        console.as_json(found.to_dict())
+    else:
+        for one in found.findings:
+            click.echo(f"{one.code} {one.outcome}: {one.said}{' ' + one.to_do if one.to_do else ''}")
+    if written is not None:
+        console.note(f"{written}")
+    if found.crossed:
+        click.get_current_context().exit(3)

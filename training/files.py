@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from features import EventStore, open_tables
 from features.checks import check
 from features.errors import DataError, SettingError
 from features.manifest import Manifest, is_store
+from serving.prediction_log import is_log, keep_reference, log_answers
 from serving.settings import home
 from training import console
+from training.reported import fresh
 
 if TYPE_CHECKING:
     from features.checks import CheckReport
     from features.sources import Tables
+    from serving.predictor import Predictor
+    from training.reported import Reported
 
 
 def prepared(data: str) -> EventStore:
@@ -50,6 +55,8 @@ def prepare(data: str, folder: Path) -> EventStore:
 def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
     """Check new rows and put them into an event store; return it, and how many rows of each table there were.
 
+    Of a prediction log, what the store lacks is taken, if anything; the rest is said.
+
     Raises
     ------
     DataError
@@ -57,12 +64,30 @@ def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
         before then.
     """
     store = EventStore(folder)
-    with open_tables(new, partial=True) as tables:
+    source: str | dict[str, pd.DataFrame] = new
+    if is_log(new):
+        reported = fresh(Path(new), store)
+        _say_left(reported)
+        source = reported.tables
+        if not source:
+            return store, {}
+    with open_tables(source, partial=True) as tables:
         with console.progress("checking"):
-            report = check(new, store=store)
+            report = check(source, store=store)
         _refuse_errors(report, new, see=f"impel check {new} --store {folder}")
         with console.progress("appending") as tell:
             return store.append(tables, progress=tell), report.tables
+
+
+def _say_left(reported: Reported) -> None:
+    for unknown, rows in reported.waiting.items():
+        if rows:
+            console.note(f"{rows:,} outcomes wait: neither the store nor the log knows their {unknown} yet")
+    if reported.late:
+        console.note(
+            f"{reported.late:,} outcomes were corrected after the store had taken them in and stay there as they were; "
+            "to correct them, prepare it anew from its tables"
+        )
 
 
 def _prepare(data: str, tables: Tables, folder: Path) -> EventStore:
@@ -80,6 +105,19 @@ def _refuse_errors(report: CheckReport, data: str, *, see: str) -> None:
     if errors:
         more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: {see}")
+
+
+def log_predictions(
+    folder: Path, predictor: Predictor, answer: pd.DataFrame, X: pd.DataFrame, *, pairs: pd.DataFrame
+) -> None:
+    """Log answers of a predictor as the service does; SettingError where they cannot be written."""
+    fee = pairs["fee"].to_numpy(np.float64, na_value=np.nan) if "fee" in pairs else np.full(len(pairs), np.nan)
+    bundle = predictor.bundle
+    try:
+        log_answers(folder, answer, X, fee=fee, digest=bundle.metadata.catalogue_digest)
+        keep_reference(folder, predictor.version, bundle.reference)
+    except OSError as error:
+        raise SettingError(f"The prediction log {folder} cannot be written to: {error.strerror}.") from None
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -198,5 +198,12 @@ def interval_coverage(actual: FloatArray, low: FloatArray, high: FloatArray) -> 
     return ((low <= actual) & (actual <= high)).astype(np.float64)
 
 
+def population_stability(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
+    """Return the population stability index of two counts of rows over the same bins; half a row is added to each."""
+    first, second = (np.asarray(counts, dtype=np.float64) + 0.5 for counts in (before, after))
+    first, second = first / first.sum(), second / second.sum()
+    return float(((second - first) * np.log(second / first)).sum())
+
+
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

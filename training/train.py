@@ -10,6 +10,7 @@ import numpy as np
 
 from features import build, catalogue
 from features.errors import DataError
+from serving.reference import Reference
 from serving.settings import home, without_password
 from training import metrics, registry
 from training.backtest import backtest, first_decision
@@ -127,12 +128,14 @@ def train(
         closed_at=activations["closed_at"],
         posted=activations["posted"],
     )
+    unseen = None if judged is None else judged.predictions[f"likelihood_{MODEL}"].to_numpy(np.float64)
     bundle = fitted.bundle_.described(
         name=f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{store.fingerprint[:8]}",
         data_fingerprint=store.fingerprint,
         catalogue_digest=catalogue.digest(),
         missing_families=tuple(catalogue.lost_families(store.missing)),
         followers=followers,
+        reference=Reference.learn(X, likelihoods=unseen),
     )
     folder = home() / "bundles" / bundle.metadata.name
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -57,17 +57,13 @@ class Finding:
     to_do: str = ""
 
 
-class Check(ABC):
-    """One question about a backtest."""
+class Coded:
+    """A question with a code, and what may be answered to it."""
 
     code: ClassVar[str]
     title: ClassVar[str]
     severity: ClassVar[Severity]
     to_do: ClassVar[str]
-
-    @abstractmethod
-    def run(self, evidence: Evidence) -> Finding:
-        """Answer it."""
 
     def issue(self, said: str) -> Finding:
         """Answer that something is wrong."""
@@ -80,6 +76,14 @@ class Check(ABC):
     def not_applicable(self, said: str) -> Finding:
         """Answer that the data do not allow the question."""
         return Finding(self.code, self.title, self.severity, "not applicable", said)
+
+
+class Check(Coded, ABC):
+    """One question about a backtest."""
+
+    @abstractmethod
+    def run(self, evidence: Evidence) -> Finding:
+        """Answer it."""
 
 
 def named(names: Sequence[str], *, most: int = 5) -> str:

@@ -11,6 +11,7 @@ from scipy.stats import kruskal
 from features.catalogue import FEATURES
 from training.bootstrap import FEWEST_CAMPAIGNS, CampaignBootstrap
 from training.checks.check import Check, named
+from training.metrics import population_stability
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _SHIFTED = 0.25  # population stability index that is called a major shift
 _BINS = 10
 _FEWEST = 150  # rows on either side: the index of fewer is high by chance
 _OFF = 0.05
-_MOVING = ("offer", "track record")
+MOVING = ("offer", "track record")
 """Families that move by nature: other briefs at other times, and an ever longer record."""
 _SHUFFLES = 19  # a shift that none of them reaches is rarer than one in twenty
 
@@ -83,7 +84,7 @@ class FeatureDrift(Check):
         shuffles = [_shuffled(later, campaign, seed) for seed in range(_SHUFFLES)]
         compared, found = 0, {}
         for name in evidence.X.select_dtypes("number"):
-            if name in FEATURES and FEATURES[name].family in _MOVING:
+            if name in FEATURES and FEATURES[name].family in MOVING:
                 continue
             compared += 1
             values = evidence.X[name].to_numpy(np.float64)[rows]
@@ -146,6 +147,4 @@ def _stability(values: FloatArray, later: NDArray[np.bool_]) -> float:
     known = values[~later & np.isfinite(values)]
     edges = np.unique(np.quantile(known, np.linspace(0.0, 1.0, _BINS + 1)[1:-1])) if len(known) else np.array([])
     place = np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), len(edges) + 1)
-    counts = [np.bincount(place[side], minlength=len(edges) + 2) + 0.5 for side in (~later, later)]  # never nothing
-    first, second = (count / count.sum() for count in counts)
-    return float(((second - first) * np.log(second / first)).sum())
+    return population_stability(*(np.bincount(place[side], minlength=len(edges) + 2) for side in (~later, later)))

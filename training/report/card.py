@@ -46,7 +46,7 @@ def write(
     """
     metrics: dict[str, Any] | None = None if judged is None else page.plain(judged.metrics)
     text = (
-        page.environment()
+        page.templates()
         .get_template("card.html.j2")
         .render(
             about=metadata,

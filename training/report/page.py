@@ -59,7 +59,7 @@ def write(backtest: Backtest, out_dir: str | Path) -> Path:
 def render(metrics: dict[str, Any]) -> str:
     """Return the page; every figure in it is one of the metrics."""
     head = metrics["headline"]
-    return environment().get_template("template.html.j2").render(
+    return templates().get_template("template.html.j2").render(
         m=metrics,
         head=head,
         entry=None if head["of"] == "likelihood" else words.entry(metrics),
@@ -76,7 +76,7 @@ def render(metrics: dict[str, Any]) -> str:
     )
 
 
-def environment() -> Environment:
+def templates() -> Environment:
     """Return what fills in the templates of this folder."""
     found = Environment(
         loader=PackageLoader("training.report", "."),

@@ -40,8 +40,9 @@ _VARIABLES = {
     "#0a0b15": "--c5",
     "#0a0b16": "--c6",
 }
-_COLOURS = {name: colour for colour, name in _VARIABLES.items()}
-_INK, _MUTED, _RULE, _ACCENT = (_COLOURS[name] for name in ("--ink", "--muted", "--rule", "--accent"))
+COLOURS = {name: colour for colour, name in _VARIABLES.items()}
+"""The colour to draw with for each variable of the page."""
+_INK, _MUTED, _RULE, _ACCENT = (COLOURS[name] for name in ("--ink", "--muted", "--rule", "--accent"))
 _STYLES: dict[str, dict[str, Any]] = {
     MODEL: {"color": _ACCENT, "linewidth": 2.8, "zorder": 5},
     MODEL_LIKELIHOOD: {"color": _ACCENT, "linewidth": 1.4, "linestyle": (0, (4, 2))},
@@ -49,7 +50,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     ORACLE: {"color": _INK, "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
     RANDOM: {"color": _MUTED, "linewidth": 1.2, "linestyle": (0, (1, 2))},
 } | {
-    name: {"color": _COLOURS[f"--c{number}"], "linewidth": 1.5}
+    name: {"color": COLOURS[f"--c{number}"], "linewidth": 1.5}
     for number, name in enumerate(
         ("followers", "engagement_rate", "klout", "kred", "peerindex", "past_outcomes"), start=1
     )
@@ -94,7 +95,7 @@ def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
             textcoords="offset points",
         )
         top.fill_between(
-            said, [one["low"] for one in bins], [one["high"] for one in bins], color=_COLOURS["--band"], linewidth=0
+            said, [one["low"] for one in bins], [one["high"] for one in bins], color=COLOURS["--band"], linewidth=0
         )
         top.plot(said, came, color=_ACCENT, linewidth=2, marker="o", markersize=5)
         top.set(
@@ -114,7 +115,7 @@ def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
     words = "; ".join(
         f"{one['likelihood']:.0%} said, {one['observed']:.0%} happened ({count(one['rows'])})" for one in bins
     )
-    return _picture("reliability", draw, height=4.6, narrow_height=4.2, alt=f"Reliability curve: {words}.")
+    return drawn("reliability", draw, height=4.6, narrow_height=4.2, alt=f"Reliability curve: {words}.")
 
 
 def gain_curves(gains: dict[str, Any], which: str) -> Markup:
@@ -137,7 +138,7 @@ def gain_curves(gains: dict[str, Any], which: str) -> Markup:
 
     words = "; ".join(f"{POLICIES[name].label} {curves[name][half]:.0%}" for name in order)
     alt = f"Gains curves. At half of it ({spent}), share of the actions: {words}."
-    return _picture(f"gains-{which}", draw, height=4.4, narrow_height=5.6, alt=alt)
+    return drawn(f"gains-{which}", draw, height=4.4, narrow_height=5.6, alt=alt)
 
 
 def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, picture: str = "bars") -> Markup:
@@ -157,7 +158,7 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, pictur
             # On a narrow screen there is no room for words beside the bars.
             height, base = (place + 0.28, "bottom") if narrow else (place, "center")
             # Where words stand on the drawing, its lines pass behind them.
-            box = {"facecolor": _COLOURS["--card"], "edgecolor": "none", "pad": 1} if narrow else None
+            box = {"facecolor": COLOURS["--card"], "edgecolor": "none", "pad": 1} if narrow else None
             write = partial(axes.text, transform=axes.get_yaxis_transform(), verticalalignment=base, bbox=box)
             write(0.0 if narrow else -0.02, height, _LABELS[name], ha="left" if narrow else "right")
             write(1.0 if narrow else 1.16, height, tell(one["value"]), ha="right")
@@ -175,7 +176,7 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, pictur
 
     words = "; ".join(f"{_LABELS[name]} {tell(known[name]['value'])}" for name in reversed(order))
     height = 0.9 + 0.36 * len(order)
-    return _picture(
+    return drawn(
         picture, draw, height=height, narrow_height=height + 0.08 * len(order) + 0.3, alt=f"{title}, by rule: {words}."
     )
 
@@ -212,7 +213,7 @@ def forest(slices: list[dict[str, Any]], *, rule: str | None) -> Markup:
 
     words = "; ".join(f"{one['by']}: {one['slice']} {one['score_auc'][MODEL]['value']:.2f}" for one in judged)
     height = 1.2 + 0.27 * len(rows)
-    return _picture("forest", draw, height=height, narrow_height=height + 0.3, alt=f"AUC by part of the data: {words}.")
+    return drawn("forest", draw, height=height, narrow_height=height + 0.3, alt=f"AUC by part of the data: {words}.")
 
 
 def _forest_row(axes: Axes, place: int, row: dict[str, Any], rule: str | None) -> None:
@@ -226,7 +227,7 @@ def _forest_row(axes: Axes, place: int, row: dict[str, Any], rule: str | None) -
             other["value"],
             place,
             "D",
-            markerfacecolor=_COLOURS["--card"],
+            markerfacecolor=COLOURS["--card"],
             markeredgecolor=_INK,
             markersize=4.5,
             label=POLICIES[rule].label,
@@ -244,7 +245,7 @@ def _row_label(row: dict[str, Any] | str, *, narrow: bool) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _picture(name: str, draw: Callable[..., None], *, height: float, narrow_height: float, alt: str) -> Markup:
+def drawn(name: str, draw: Callable[..., None], *, height: float, narrow_height: float, alt: str) -> Markup:
     """Return both drawings as one piece of HTML; the page shows the one that fits."""
     wide = _svg(f"{name}-wide", draw, WIDE, height, narrow=False, alt=alt)
     narrow = _svg(f"{name}-narrow", draw, NARROW, narrow_height, narrow=True, alt=alt)

@@ -1,0 +1,102 @@
+"""The service's side of the loop: what it answered is recorded, and what came of it is taken in."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+from pydantic import ValidationError
+from starlette.responses import JSONResponse, Response
+
+from serving import schemas
+from serving.metrics import metrics
+from serving.middleware import problem
+from serving.outcomes import ContradictionError, OutcomeLog
+from serving.prediction_log import PredictionLog, keep_reference, opened
+from serving.recorder import Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from serving.answers import Answers
+
+logger = logging.getLogger(__name__)
+
+
+class Feedback:
+    """The recorder of predictions and the log of outcomes of one process.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Of the log; without one predictions are only counted, and outcomes not taken.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._recorder = Recorder(None if folder is None else PredictionLog(folder))
+        self._outcomes = None if folder is None else OutcomeLog(folder)
+        self._version: str | None = None
+
+    def follow(self, answers: Answers) -> None:
+        """Record from now on what these answer."""
+        version = answers.predictor.version
+        if self._folder is not None:
+            try:
+                keep_reference(self._folder, version, answers.predictor.bundle.reference)
+            except OSError as error:
+                logger.warning("the reference of %s cannot be kept in the log (%s)", version, error.strerror)
+        metrics().show_model(version, answers.as_of.tz_localize("UTC"), before=self._version)
+        self._version = version
+        answers.record = self._recorder.record
+
+    def report(self, outcomes: list[schemas.Outcome]) -> schemas.OutcomesResponse | schemas.Problem:
+        """Bring outcomes to disk, or say why not."""
+        if self._outcomes is None:
+            return problem(501)
+        count = metrics().count_outcomes
+        try:
+            found = self._outcomes.report(outcomes)
+        except ContradictionError as error:
+            count("refused", len(outcomes))
+            known = "was reported with other values, and this one did not close later"
+            errors = [
+                schemas.FieldError(
+                    at=f"/outcomes/{place}",
+                    code="contradiction",
+                    message=f"Outcome of {outcomes[place].account_id!r} for {outcomes[place].campaign_id!r} {known}.",
+                )
+                for place in error.places
+            ]
+            return problem(409, errors=errors)
+        except OSError as error:
+            logger.warning("%d outcomes could not be written (%s)", len(outcomes), error.strerror or error)
+            count("refused", len(outcomes))
+            return problem(503, code="not-stored", detail="No outcome could be brought to disk; send them again.")
+        for name, rows in found._asdict().items():
+            count(name, rows)
+        return schemas.OutcomesResponse(**found._asdict())
+
+    def close(self) -> None:
+        """Write what is waiting."""
+        self._recorder.close()
+
+
+def check(folder: Path) -> None:
+    """Raise ImpelError where a folder cannot be used as a log."""
+    OutcomeLog(opened(folder))
+
+
+async def report(request: Request) -> Response:
+    """Answer POST /v1/outcomes."""
+    try:
+        asked = schemas.OutcomesRequest.model_validate_json(await request.body())
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return JSONResponse({"detail": found}, status_code=400)
+    answer = await to_thread.run_sync(request.app.state.feedback.report, asked.outcomes)
+    status = answer.status if isinstance(answer, schemas.Problem) else 200
+    return Response(answer.model_dump_json(), status_code=status, media_type="application/json")

@@ -1,0 +1,106 @@
+"""The service's own metrics for Prometheus, beside those of BentoML; `docs/monitoring.md` lists them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.catalogue import CATEGORIES, FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from serving.prediction_log import Answered
+
+_TENTHS = np.linspace(0, 1, 11)
+
+
+class Metrics:
+    """Counters and gauges; one object per process, see `metrics`."""
+
+    def __init__(self) -> None:
+        # Late: it looks for PROMETHEUS_MULTIPROC_DIR when it is imported, which BentoML sets after this module is.
+        import prometheus_client  # noqa: PLC0415
+
+        counter, gauge = prometheus_client.Counter, prometheus_client.Gauge
+        self._predictions = counter(
+            "impel_predictions", "Predictions answered.", ["endpoint", "model_version", "support"]
+        )
+        self._tenths = counter(
+            "impel_likelihoods", "Predictions by likelihood, rounded down to a tenth.", ["model_version", "tenth"]
+        )
+        self._values = counter("impel_feature_values", "Feature values that predictions were made from.", ["family"])
+        self._missing = counter("impel_feature_values_missing", "Feature values that were unknown.", ["family"])
+        self._outcomes = counter(
+            "impel_outcomes", "Outcomes reported: accepted, repeated, corrected or refused.", ["result"]
+        )
+        self._model = gauge(
+            "impel_model_info", "1 for the model that answers.", ["model_version"], multiprocess_mode="mostrecent"
+        )
+        self._as_of = gauge(
+            "impel_features_as_of_timestamp_seconds", "Up to when the features know.", multiprocess_mode="mostrecent"
+        )
+        self._waiting = gauge(
+            "impel_log_waiting", "Predictions that wait to be written to the log.", multiprocess_mode="livesum"
+        )
+        self._written = counter("impel_log_written", "Predictions written to the log.")
+        self._dropped = counter("impel_log_dropped", "Predictions that could not be logged.")
+        self._failures = counter("impel_log_failures", "Parts of the log that could not be written at the first try.")
+
+    def show_model(self, version: str, as_of: datetime, *, before: str | None = None) -> None:
+        """Say which model answers from now on, out of what was known when, and which one no longer does."""
+        if before is not None:
+            self._model.labels(before).set(0)
+        self._model.labels(version).set(1)
+        self._as_of.set(as_of.timestamp())
+
+    def count(self, answers: Sequence[Answered]) -> None:
+        """Count what was answered."""
+        by_support: Counter[tuple[str, str, str]] = Counter()
+        by_tenth: Counter[tuple[str, str]] = Counter()
+        for one in answers:
+            support, rows = np.unique(one.scores["support"], return_counts=True)
+            for name, count in zip(support.tolist(), rows.tolist(), strict=True):
+                by_support[one.endpoint, one.model_version, name] += count
+            tenths, _ = np.histogram(one.scores["likelihood"], _TENTHS)
+            for place in np.flatnonzero(tenths).tolist():
+                by_tenth[one.model_version, f"{_TENTHS[place]:.1f}"] += int(tenths[place])
+        for labels, count in by_support.items():
+            self._predictions.labels(*labels).inc(count)
+        for tenth, count in by_tenth.items():
+            self._tenths.labels(*tenth).inc(count)
+        self._count_values(answers)
+
+    def count_outcomes(self, result: str, count: int) -> None:
+        """Count outcomes that were reported."""
+        self._outcomes.labels(result).inc(count)
+
+    def show_log(self, *, waiting: int, written: int, dropped: int, failures: int) -> None:
+        """Say how many predictions wait to be logged, and what has happened to others since it was last said."""
+        self._waiting.set(waiting)
+        self._written.inc(written)
+        self._dropped.inc(dropped)
+        self._failures.inc(failures)
+
+    def _count_values(self, answers: Sequence[Answered]) -> None:
+        names = [name for name in answers[0].X.columns if name not in CATEGORIES]
+        missing = np.isnan(np.concatenate([one.X[names].to_numpy() for one in answers]))
+        unknown: Counter[str] = Counter()
+        values: Counter[str] = Counter()
+        for name, count in zip(names, missing.sum(axis=0).tolist(), strict=True):
+            family = FEATURES[name].family
+            unknown[family] += count
+            values[family] += len(missing)
+        for name, count in values.items():
+            self._values.labels(name).inc(count)
+            self._missing.labels(name).inc(unknown[name])
+
+
+@cache
+def metrics() -> Metrics:
+    """Return the metrics of this process; a second set of the same names would be refused."""
+    return Metrics()

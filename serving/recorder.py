@@ -1,0 +1,96 @@
+"""What is done with an answer after it was given: counted for Prometheus and logged, by a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from serving.metrics import metrics
+from serving.prediction_log import table_of
+
+if TYPE_CHECKING:
+    from serving.prediction_log import Answered, PredictionLog
+
+logger = logging.getLogger(__name__)
+
+MOST_QUEUED = 20_000
+"""Predictions that wait for the thread at most; further ones are dropped, and counted."""
+
+
+class Recorder:
+    """A bounded queue of answers and the thread that empties it once a second.
+
+    Whoever answers never waits: an answer that finds the queue full is dropped and counted.
+
+    Parameters
+    ----------
+    log : PredictionLog or None
+        Without one, answers are only counted.
+    most_queued : int
+        Predictions in the queue at most.
+    seconds : float
+        How often the queue is emptied.
+    """
+
+    def __init__(
+        self, log: PredictionLog | None = None, *, most_queued: int = MOST_QUEUED, seconds: float = 1.0
+    ) -> None:
+        self.log = log
+        self._most_queued, self._seconds = most_queued, seconds
+        self._queue: list[Answered] = []
+        self._queued = self._dropped = 0
+        self._lock = Lock()
+        self._stop = Event()
+        self._metrics = metrics()
+        self._shown = {"written": 0, "dropped": 0, "failures": 0}
+        self._thread = Thread(target=self._run, name="impel-recorder", daemon=True)
+        self._thread.start()
+
+    def record(self, answered: Answered) -> bool:
+        """Take an answer and say whether it is to be logged; never blocks and never raises."""
+        rows = len(answered.accounts)
+        with self._lock:
+            if self._queued + rows > self._most_queued:
+                self._dropped += rows
+                return False
+            self._queue.append(answered)
+            self._queued += rows
+        return self.log is not None
+
+    def close(self) -> None:
+        """Write what is waiting and stop."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self._turn()
+        self._turn()
+        if self.log is not None:
+            self.log.close()
+            self._show(self.log)
+
+    def _turn(self) -> None:
+        with self._lock:
+            answers, self._queue = self._queue, []
+            rows, self._queued = self._queued, 0
+            lost, self._dropped = self._dropped, 0
+        try:
+            if answers:
+                self._metrics.count(answers)
+            if answers and self.log is not None:
+                self.log.add(table_of(answers))
+        except Exception:
+            # The thread must outlive whatever an answer holds.
+            logger.exception("%d predictions could not be recorded", rows)
+            lost += rows
+        if self.log is not None:
+            self.log.drop(lost)
+            self.log.write_due()
+            self._show(self.log)
+
+    def _show(self, log: PredictionLog) -> None:
+        now = {"written": log.written, "dropped": log.dropped, "failures": log.failures}
+        self._metrics.show_log(waiting=log.waiting, **{name: now[name] - self._shown[name] for name in now})
+        self._shown = now

@@ -1,0 +1,287 @@
+"""Round the loop: predictions are logged, outcomes reported, joined, monitored, appended, and learnt from anew."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from features import EventStore, build, catalogue, open_tables
+from serving import schemas
+from serving.bundle import Bundle
+from serving.launch import running
+from serving.outcomes import FILE
+from serving.prediction_log import parts
+from serving.reference import Reference
+from training.cli import main
+from training.marketplace import simulate
+from training.model import ActionModel
+from training.monitor.monitor import FEWEST_OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = ["campaign_id", "account_id"]
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class World:
+    """A market before and after a moment, and what a service was asked and answered in between."""
+
+    home: Path
+    as_of: pd.Timestamp
+    later: pd.DataFrame  # outcomes of campaigns that the store does not know
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reports: list[httpx.Response] = field(default_factory=list)
+    metrics: str = ""
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    @property
+    def predictions(self) -> int:
+        return sum(len(answer["predictions"]) for answer in self.answers.values())
+
+    def total(self, name: str, **wanted: str) -> float:
+        """Sum a metric over its series with these labels."""
+        lines = [line for line in self.metrics.splitlines() if re.match(rf"{name}[{{ ]", line)]
+        lines = [line for line in lines if all(f'{label}="{value}"' in line for label, value in wanted.items())]
+        return sum(float(line.split()[-1]) for line in lines)
+
+
+def impel(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def fitted(store: EventStore, folder: Path) -> Bundle:
+    past = store.activations()
+    X = build(store, past)
+    model = ActionModel(rounds=20, folds=2).fit(
+        X, past["actions"], decided_at=past["decided_at"], closed_at=past["closed_at"], posted=past["posted"]
+    )
+    likelihoods = model.likelihood(X, at_least=1)
+    bundle = model.bundle_.described(
+        name=folder.name,
+        catalogue_digest=catalogue.digest(),
+        reference=Reference.learn(X, likelihoods=np.asarray(likelihoods)),
+    )
+    bundle.save(folder)
+    return bundle
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home = tmp_path_factory.mktemp("loop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMPEL_HOME", str(home / "home"))
+        patch.setenv("BENTOML_HOME", str(home / "bentoml"))
+        data = simulate(home / "market", influencers=60, campaigns=40, seed=24)
+        tables = {path.stem: pd.read_parquet(path) for path in data.iterdir()}
+        outcomes = tables["outcomes"]
+        began = outcomes.groupby("campaign_id")["decided_at"].min().sort_values()
+        new = set(began.index[-12:])
+        known = {
+            name: rows[~rows["campaign_id"].isin(new)] if "campaign_id" in rows else rows
+            for name, rows in tables.items()
+        }
+        EventStore.prepare(open_tables(known), home / "store")
+        fitted(EventStore(home / "store"), home / "model")
+        later = outcomes[outcomes["campaign_id"].isin(new)]
+        found = World(home, later["decided_at"].min(), later.sort_values(KEY).reset_index(drop=True))
+        _use(found, tables)
+        yield found
+
+
+def _use(world: World, tables: dict[str, pd.DataFrame]) -> None:
+    """Ask a service about the later campaigns, and report to it what came of them."""
+    settings = {"store": world.home / "store", "model": world.home / "model", "log": world.log}
+    with (
+        running(**settings, as_of=world.as_of.isoformat()) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        for number, (campaign, hired) in enumerate(world.later.groupby("campaign_id")):
+            brief = _brief(tables, str(campaign))
+            if number == 0:  # joined by the request instead
+                del brief["campaign_id"]
+            fees = zip(hired["account_id"], hired["fee"], strict=True)
+            asked = [{"account_id": account, **({} if np.isnan(fee) else {"fee": fee})} for account, fee in fees]
+            answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked})
+            assert answer.status_code == 200, answer.text
+            world.answers[str(campaign)] = answer.json()
+        ranked = client.post("/v1/rank", json={"brief": brief, "limit": 3})
+        world.answers["rank"] = ranked.json()
+        first, answer = next(iter(world.answers.items()))
+        rows = [_outcome(row) for row in world.later.to_dict("records")]
+        rows = [row | ({"request_id": answer["request_id"]} if row["campaign_id"] == first else {}) for row in rows]
+        for batch in (rows[:1], rows, [{**rows[0], "actions": rows[0]["actions"] + 1}], [{**rows[0], "actions": None}]):
+            world.reports.append(client.post("/v1/outcomes", json={"outcomes": batch}))
+        _while_the_disk_does_not_take_any(world, client, rows[0])
+        end = time.monotonic() + 30
+        while world.total("impel_log_waiting") + world.total("impel_log_written_total") < world.predictions:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+            world.metrics = client.get("/metrics").text
+
+
+def _brief(tables: dict[str, pd.DataFrame], campaign: str) -> dict[str, Any]:
+    (row,) = tables["campaigns"][tables["campaigns"]["campaign_id"] == campaign].to_dict("records")
+    brief = {
+        name: value.isoformat() if isinstance(value, pd.Timestamp) else value
+        for name, value in row.items()
+        if not (pd.api.types.is_scalar(value) and pd.isna(value))
+    }
+    wanted = tables["campaign_audience"][tables["campaign_audience"]["campaign_id"] == campaign]
+    audience = {
+        name: dict(zip(rows["bucket"], rows["share"], strict=True)) for name, rows in wanted.groupby("dimension")
+    }
+    changes = {"topics": list(brief["topics"]), "attribution_days": int(brief["attribution_days"])}
+    return brief | changes | ({"audience": audience} if audience else {})
+
+
+def _outcome(row: dict[str, Any]) -> dict[str, Any]:
+    found = {
+        name: value.isoformat() if isinstance(value, pd.Timestamp) else value
+        for name, value in row.items()
+        if not pd.isna(value)
+    }
+    counts = {name: int(found[name]) for name in ("impressions", "clicks", "actions") if name in found}
+    return found | counts
+
+
+def _while_the_disk_does_not_take_any(world: World, client: httpx.Client, row: dict[str, Any]) -> None:
+    (world.log / FILE).rename(world.log / "away")
+    (world.log / FILE).mkdir()
+    world.reports.append(client.post("/v1/outcomes", json={"outcomes": [{**row, "campaign_id": "other"}]}))
+    (world.log / FILE).rmdir()
+    (world.log / "away").rename(world.log / FILE)
+
+
+def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None:
+    logged = pd.concat([pd.read_parquet(part) for part in parts(world.log)])
+    answered = [
+        (answer["request_id"], each["account_id"], each["likelihood"], each["at_least"], each["actions_high"])
+        for answer in world.answers.values()
+        for each in answer["predictions"]
+    ]
+    columns = ["request_id", "account_id", "likelihood", "at_least", "actions_high"]
+    assert sorted(logged[columns].itertuples(index=False, name=None)) == sorted(answered)
+    assert (logged["decided_at"] == world.as_of).all()
+    assert set(logged["model_version"]) == {"model"}
+    store = EventStore(world.home / "store")
+    first = logged[logged["endpoint"] == "rank"].iloc[0]
+    pair = pd.DataFrame({"account_id": [first["account_id"]], "campaign_id": ["r"], "decided_at": [world.as_of]})
+    brief = json.loads(first["brief"])
+    X = build(store, pair, campaigns=pd.DataFrame([{**brief, "campaign_id": "r", "starts_at": world.as_of}]))
+    assert first["log_followers"] == np.float32(X["log_followers"].iloc[0])
+
+
+def test_outcomes_are_answered_for_once_they_are_kept(world: World) -> None:
+    one, everything, contradiction, invalid, no_disk = world.reports
+    rows = len(world.later)
+    assert one.json() == {"accepted": 1, "repeated": 0, "corrected": 0}
+    assert everything.json() == {"accepted": rows - 1, "repeated": 1, "corrected": 0}
+    for answer, status, code in ((contradiction, 409, "contradiction"), (invalid, 400, "invalid-request")):
+        problem = schemas.Problem.model_validate_json(answer.content)
+        assert (answer.status_code, problem.code) == (status, code)
+        assert problem.errors is not None
+        assert problem.errors[0].at.startswith("/outcomes/0")
+    assert (no_disk.status_code, no_disk.json()["code"]) == (503, "not-stored")
+    assert no_disk.headers["retry-after"]
+    assert str(world.home) not in no_disk.text
+
+
+def test_what_was_predicted_reported_and_appended_is_learnt_from(world: World) -> None:
+    store, before = world.home / "store", EventStore(world.home / "store").activations()
+    waiting = impel("monitor", world.log, "--json", "--max-age", 1e9)
+    appended = json.loads(impel("append", store, world.log, "--json").stdout)["appended"]
+    assert appended["outcomes"] == len(world.later)
+    assert appended["campaigns"] == world.later["campaign_id"].nunique()
+    again = impel("append", store, world.log)
+    assert again.exit_code == 0
+    assert "appended" not in again.stdout
+
+    grown, whole = EventStore(store), EventStore.prepare(open_tables(world.home / "market"))
+    pd.testing.assert_frame_equal(grown.activations(), whole.activations())
+    # A store from the log is the one of an export: briefs say all that features read of campaigns.
+    X, expected = (build(each, each.activations()) for each in (grown, whole))
+    pd.testing.assert_frame_equal(X, expected, check_exact=True)
+    assert len(grown.activations()) == len(before) + len(world.later)
+    assert (
+        fitted(grown, world.home / "again").metadata.activations
+        > Bundle.load(world.home / "model").metadata.activations
+    )
+
+    found = json.loads(waiting.stdout)
+    assert found["log"]["joined"] == len(world.later), "joined by campaign, and by request where there was none"
+    assert json.loads(impel("monitor", world.log, "--data", store, "--json").stdout)["log"]["joined"] == len(
+        world.later
+    )
+    assert found["log"]["briefs"] == world.later["campaign_id"].nunique()
+    if len(world.later) >= FEWEST_OUTCOMES:
+        reached = [
+            world.later.set_index(KEY)["actions"][campaign, each["account_id"]] >= each["at_least"]
+            for campaign, answer in world.answers.items()
+            if campaign != "rank"
+            for each in answer["predictions"]
+        ]
+        assert found["calibration"]["reached"] == pytest.approx(np.mean(reached))
+
+
+def test_thresholds_turn_into_exit_codes_and_a_page(world: World, tmp_path: Path) -> None:
+    old = impel("monitor", world.log, "--out", tmp_path / "page", "--max-age", 1)
+    assert old.exit_code == 3
+    assert re.search(
+        r"^IMP109 issue: Predictions were made from data that were [\d.]+ days old\.", old.stdout, re.MULTILINE
+    )
+    text = (tmp_path / "page" / "monitor.html").read_text()
+    assert not re.search(r"https?://|<script|nan\b", text.replace("http://www.w3.org/", ""))
+    saved = json.loads((tmp_path / "page" / "monitor.json").read_text())
+    assert [one["code"] for one in saved["checks"]] == [f"IMP{code}" for code in range(101, 110)]
+    lenient = [f"--max-{name}={value}" for name, value in (("drift", 99), ("missing", 1), ("outside", 1), ("gap", 1))]
+    fine = impel("monitor", world.log, *lenient, "--max-age=1e9", "--max-unknown=1")
+    assert fine.exit_code == 0, fine.stdout
+    assert impel("monitor", tmp_path).exit_code == 1
+    assert "no prediction log" in impel("monitor", tmp_path).stderr
+    assert impel("monitor").exit_code == 2
+
+
+def test_dashboard_and_alerts_name_only_what_the_service_exposes(world: World) -> None:
+    exposed = set(re.findall(r"^(\w+)(?=[{ ])", world.metrics, re.MULTILINE))
+    labels = set(re.findall(r'[{,](\w+)="', world.metrics))
+    board = json.loads((ROOT / "deploy" / "grafana" / "impel.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
+    named = set(re.findall(r"\b(?:impel|bentoml)_\w+", rules + " ".join(asked)))
+    assert named <= exposed
+    own = {name for name in exposed if name.startswith("impel_") and not name.endswith("_created")}
+    assert own <= named, "whatever is exposed is shown"
+    grouped = {
+        word
+        for words in re.findall(r"(?:by|ignoring) \(([^)]+)\)", rules + " ".join(asked))
+        for word in words.split(", ")
+    }
+    assert grouped <= labels
+    assert 'impel_model_info{model_version="model"} 1.0' in world.metrics
+
+
+def test_metrics_count_what_was_answered_and_reported(world: World) -> None:
+    assert world.total("impel_predictions_total", model_version="model") == world.predictions
+    assert world.total("impel_predictions_total", endpoint="rank") == 3
+    assert world.total("impel_likelihoods_total") == world.predictions
+    assert world.total("impel_feature_values_total") == world.predictions * len(catalogue.FEATURES)
+    assert 0 < world.total("impel_feature_values_missing_total") < world.predictions * len(catalogue.FEATURES)
+    assert world.total("impel_outcomes_total", result="accepted") == len(world.later)
+    assert world.total("impel_outcomes_total", result="refused") == 2
