@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -95,6 +96,11 @@ class Answered:
     scores: Mapping[str, Any]
     features: Callable[[], pd.DataFrame]
 
+    @cached_property
+    def X(self) -> pd.DataFrame:
+        """The features."""
+        return self.features()
+
 
 def table_of(answers: Sequence[Answered]) -> pa.Table:
     """Return answers as rows of the log, one per prediction."""
@@ -118,10 +124,9 @@ def table_of(answers: Sequence[Answered]) -> pa.Table:
         name: np.concatenate([one.scores[name] for one in answers])
         for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", "support")
     }
-    tables = [one.features() for one in answers]
-    numbers = [name for name in tables[0].columns if name not in CATEGORIES]
-    matrix = np.concatenate([table[numbers].to_numpy() for table in tables])
-    texts = {name: [text for table in tables for text in table[name]] for name in CATEGORIES}
+    numbers = [name for name in answers[0].X.columns if name not in CATEGORIES]
+    matrix = np.concatenate([one.X[numbers].to_numpy() for one in answers])
+    texts = {name: [text for one in answers for text in one.X[name]] for name in CATEGORIES}
     return rows(columns, numbers=dict(zip(numbers, matrix.T, strict=True)), texts=texts)
 
 
