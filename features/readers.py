@@ -102,7 +102,7 @@ def one_line(error: BaseException) -> str:
     return (text if len(text) <= 200 else text[:197] + "...").rstrip(".")
 
 
-def _connect() -> Any:
+def connect() -> Any:
     """Return a connection in UTC that loads no extensions and spills to a folder of its own."""
     connection = duckdb.connect(
         ":memory:",
@@ -119,7 +119,7 @@ def _connect() -> Any:
 
 
 def _read_folder(folder: Path) -> Reading:
-    reading = Reading(_connect(), reads="{0}.parquet, {0}/ or {0}.csv")
+    reading = Reading(connect(), reads="{0}.parquet, {0}/ or {0}.csv")
     files: list[Path] = []
     known = set()
     for table in CONTRACT:
@@ -151,7 +151,7 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
             options = (
                 f"columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
             )
-            reading.view(table, f"SELECT * FROM read_csv([{_file(path)}], {options})", what=path.name)
+            reading.view(table, f"SELECT * FROM read_csv([{file_literal(path)}], {options})", what=path.name)
         return [path]
     parts = [path]
     if path.is_dir():
@@ -163,7 +163,7 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
     if empty:
         reading.refuse(table, f"{empty.name} is an empty file; write it again.")
         return parts
-    files = ", ".join(_file(part) for part in parts)
+    files = ", ".join(file_literal(part) for part in parts)
     # Old writers do not mark texts as such: binary_as_string. A folder named a=1 is a place, not a column.
     options = "hive_partitioning = false, union_by_name = true, binary_as_string = true"
     reading.view(table, f"SELECT * FROM read_parquet([{files}], {options})", what=path.name)
@@ -172,6 +172,18 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
 
 def _header(path: Path) -> list[str]:
     """Return the column names of a CSV file; DataError where it is not comma-separated UTF-8."""
+    names = next(csv.reader(io.StringIO(head(path), newline="")), [])
+    if not names:
+        raise DataError(f"{path.name} starts with a blank line; its first line must name the columns.")
+    if len(names) == 1:
+        other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
+        if other:
+            raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
+    return distinct(names, path)
+
+
+def head(path: Path) -> str:
+    """Return how a text file starts; DataError where it is empty or not UTF-8."""
     with path.open("rb") as file:
         start = file.read(_HEAD)
     if not start.strip():
@@ -186,13 +198,11 @@ def _header(path: Path) -> list[str]:
                 f"{path.name} is not UTF-8 (byte {error.start:,} is {start[error.start]:#04x}); save it as UTF-8 CSV."
             ) from error
         text = start[: error.start].decode("utf-8-sig")
-    names = next(csv.reader(io.StringIO(text, newline="")), [])
-    if not names:
-        raise DataError(f"{path.name} starts with a blank line; its first line must name the columns.")
-    if len(names) == 1:
-        other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
-        if other:
-            raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
+    return text
+
+
+def distinct(names: list[str], path: Path) -> list[str]:
+    """Return the column names of a CSV file, those without one by their place; DataError where one comes twice."""
     twice = _twice(names)
     if twice:
         raise DataError(f"{path.name} has the column {twice!r} more than once; keep one.")
@@ -208,7 +218,7 @@ def _twice(names: list[str]) -> str | None:
 def _read_database(path: Path) -> Reading:
     if path.suffix != ".duckdb":
         raise DataError(f"{path.name} is a single file; give {FORMS}.")
-    reading = Reading(_connect(), fingerprint=_fingerprint([path, path.with_name(path.name + ".wal")], path.parent))
+    reading = Reading(connect(), fingerprint=_fingerprint([path, path.with_name(path.name + ".wal")], path.parent))
     try:
         fetch(reading.connection, f"ATTACH {literal(str(path))} AS source (TYPE duckdb, READ_ONLY)")
     except duckdb.Error as error:
@@ -229,7 +239,7 @@ def _read_database(path: Path) -> Reading:
 
 
 def _read_mapping(source: Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
-    reading = Reading(_connect(), others=tuple(sorted(str(name) for name in source if name not in CONTRACT)))
+    reading = Reading(connect(), others=tuple(sorted(str(name) for name in source if name not in CONTRACT)))
     digest = hashlib.blake2b(digest_size=16)
     for table in CONTRACT:
         if table not in source:
@@ -291,7 +301,7 @@ class _Digester(io.RawIOBase):
         return len(data)
 
 
-def _file(path: Path) -> str:
+def file_literal(path: Path) -> str:
     """Return a path as SQL literal in which nothing is a wildcard."""
     return literal(re.sub(r"([\[*?])", r"[\1]", str(path)))
 

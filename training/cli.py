@@ -545,3 +545,55 @@ def log(folder: Path, tracking_uri: str | None) -> None:
     from training import registry
 
     click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
+
+
+@main.command("import")
+@click.argument("provider", required=False)
+@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", metavar="DATA", type=click.Path(path_type=Path), help="The folder of tables; imports add up.")
+@click.option("--mapping", metavar="FILE.toml", type=click.Path(path_type=Path), help="A mapping of your own.")
+@click.option(
+    "--accounts", metavar="MAP.csv", type=click.Path(path_type=Path), help="Other names of accounts: name, account_id."
+)
+@click.option("--time-zone", metavar="ZONE", help="Of times that name none, such as Europe/Berlin.")
+@click.option("--currency", metavar="CUR", help="Of amounts, such as EUR; rows in another are refused.")
+@click.option("--exported-at", callback=_moment, metavar="TIME", help="When the files were exported.")
+@click.option("--describe", is_flag=True, help="Say what each field of the provider becomes.")
+@click.option("--dry-run", is_flag=True, help="Show what is understood; write nothing.")
+@_JSON
+def import_(
+    provider: str | None,
+    files: tuple[Path, ...],
+    out: Path | None,
+    mapping: Path | None,
+    accounts: Path | None,
+    time_zone: str | None,
+    currency: str | None,
+    exported_at: pd.Timestamp | None,
+    describe: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make tables of the data contract from what platforms, suites and shops export.
+
+    Each import adds to what DATA holds: accounts from one provider, posts and orders from others. The same file again
+    changes nothing. DATA/provenance.json says where everything comes from and what was refused. An account is called
+    by platform and handle, such as instagram:anna; --accounts says whose other names are.
+
+    For example: impel import creatoriq posts.csv --out data --time-zone Europe/Berlin, then
+    impel import tables campaigns.csv codes.csv --out data, then impel import shopify orders.csv --out data
+    """
+    from features.importers.reading import Options, checked
+    from training.importing import run
+
+    run(
+        provider,
+        files,
+        out=out,
+        mapping=mapping,
+        accounts=accounts,
+        options=checked(Options(time_zone, currency, exported_at)),
+        describe=describe,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
