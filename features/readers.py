@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from features.errors import DataError, nearest
+from features.databases import SCHEMES, copy_tables
+from features.errors import DataError, ImpelError, nearest
 from features.manifest import is_store
 from features.problems import Problem, fetch, literal, quoted, shown
 from features.tables import CONTRACT
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEAD = 1 << 16  # bytes in which a header must end
-FORMS = "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, or a mapping of names to DataFrames"
+FORMS = (
+    "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, the URL of a database, "
+    "or a mapping of names to DataFrames"
+)
 
 
 @dataclass
@@ -78,8 +83,8 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
     if not isinstance(source, str | Path) or not str(source):
         raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
     url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(source))
-    if url:  # the rest may hold a password
-        raise DataError(f"Database URLs are not read yet; received '{url[0]}/...'. Give {FORMS}.")
+    if url:
+        return _read_url(str(source))
     path = Path(source).expanduser().absolute()
     try:
         if is_store(path):
@@ -92,6 +97,21 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
         raise DataError(f"The data at {str(source)!r} cannot be read: {error.strerror or error}.") from error
     hint = nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
     raise DataError(f"There is no data at {str(source)!r}; give {FORMS}.{hint}")
+
+
+def _read_url(url: str) -> Reading:
+    scheme = url.partition(":")[0].lower()
+    if scheme == "duckdb":
+        return read(Path(unquote(urlsplit(url).path[1:])))
+    if scheme not in SCHEMES:  # the rest may hold a password
+        raise DataError(f"Of databases {', '.join(SCHEMES)} are read; received '{scheme}://...'. Give {FORMS}.")
+    reading = Reading(connect())
+    try:
+        copy_tables(url, reading)
+    except ImpelError:
+        reading.connection.close()
+        raise
+    return reading
 
 
 def one_line(error: BaseException) -> str:

@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.errors import BundleError, SettingError, TrackingError
-from serving.settings import home, mlflow_at, tracking_uri, without_password
+from features.errors import BundleError, SettingError, TrackingError, without_password
+from serving.settings import home, mlflow_at, tracking_uri
 
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
 # How MLflow calls what is not there; the second is its answer to an alias that no version has.

@@ -49,9 +49,10 @@ _AS_OF = click.option(
 def main() -> None:
     """Say how likely each influencer is to drive the action that a campaign wants, and how sure that is.
 
-    DATA is a folder of Parquet or CSV files or a .duckdb file with the tables of the data contract: accounts, posts,
-    campaigns and outcomes, and as many of the others as you have. Or it is an event store that impel prepare made and
-    impel append puts the rows of each new day into.
+    DATA is a folder of Parquet or CSV files, a .duckdb file or the URL of a database (postgresql://, sqlite:///) with
+    the tables of the data contract: accounts, posts, campaigns and outcomes, and as many of the others as you have;
+    impel import makes them from exports. Or it is an event store that impel prepare made and impel append puts the rows
+    of each new day into.
 
     A first round: impel simulate market, impel check market, impel train market, impel backtest market --out report,
     impel rank market --campaign ID. Or all at once: impel demo.
@@ -558,6 +559,7 @@ def log(folder: Path, tracking_uri: str | None) -> None:
 @click.option("--time-zone", metavar="ZONE", help="Of times that name none, such as Europe/Berlin.")
 @click.option("--currency", metavar="CUR", help="Of amounts, such as EUR; rows in another are refused.")
 @click.option("--exported-at", callback=_moment, metavar="TIME", help="When the files were exported.")
+@click.option("--account", metavar="NAME", help="Whose the files are that do not say, such as youtube:anna.")
 @click.option("--describe", is_flag=True, help="Say what each field of the provider becomes.")
 @click.option("--dry-run", is_flag=True, help="Show what is understood; write nothing.")
 @_JSON
@@ -570,6 +572,7 @@ def import_(
     time_zone: str | None,
     currency: str | None,
     exported_at: pd.Timestamp | None,
+    account: str | None,
     describe: bool,
     dry_run: bool,
     as_json: bool,
@@ -583,7 +586,7 @@ def import_(
     For example: impel import creatoriq posts.csv --out data --time-zone Europe/Berlin, then
     impel import tables campaigns.csv codes.csv --out data, then impel import shopify orders.csv --out data
     """
-    from features.importers.reading import Options, checked
+    from features.importers.options import Options, checked
     from training.importing import run
 
     run(
@@ -592,7 +595,7 @@ def import_(
         out=out,
         mapping=mapping,
         accounts=accounts,
-        options=checked(Options(time_zone, currency, exported_at)),
+        options=checked(Options(time_zone, currency, exported_at, account)),
         describe=describe,
         dry_run=dry_run,
         as_json=as_json,

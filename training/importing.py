@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from features.importers.folder import ImportReport
-    from features.importers.reading import FileReport, Options
+    from features.importers.options import Options
+    from features.importers.reading import FileReport
 
 _LACKING = {
     "accounts": "every export of posts or of influencers names accounts (creatoriq posts, modash report)",

@@ -33,12 +33,14 @@ def fields(mapping: Mapping) -> list[dict[str, str]]:
 
 
 def _source(rows: Rows, spec: Spec) -> str:
-    if spec.exported:
-        return "the moment of the export"
+    if spec.ask:
+        return f"--{spec.ask}"
     if spec.value is not None:
         return f"always {spec.value}"
     before = "".join(f"{path}." for path in rows.rows)
-    return ", else ".join(before + name if not name.startswith("../") else name for name in spec.source)
+    return (" and " if spec.join else ", else ").join(
+        before + name if not name.startswith("../") else name for name in spec.source
+    )
 
 
 def _how(rows: Rows, name: str, spec: Spec) -> str:
@@ -66,6 +68,8 @@ def _how(rows: Rows, name: str, spec: Spec) -> str:
             + (f", in {spec.zone}" if spec.zone else "")
         )
     said += [f"{value} where {source} has a value" for source, value in spec.given.items()]
+    said += [f"in {'capital' if spec.case == 'upper' else 'small'} letters"] if spec.case else []
+    said += [f"{meant} for {written}" for written, meant in spec.replace.items()]
     said += [f"the end of the {spec.until}"] if spec.until else []
     said += ["the part that the pattern names"] if spec.pattern else []
     said += [spec.note] if spec.note else []

@@ -51,9 +51,11 @@ class Export:
             sql = f"SELECT *, unnest({json_rows(f'l{level}', path)}) AS l{level + 1} FROM ({sql})"
         return sql
 
-    def value(self, table: Rows, names: tuple[str, ...]) -> str:
-        """Return SQL of the first of the named sources that has a value in a row."""
+    def value(self, table: Rows, names: tuple[str, ...], *, join: bool = False) -> str:
+        """Return SQL of the first of the named sources that has a value in a row, or of all joined by `/`."""
         parts = [present(self._text(table, name)) for name in names if self.has(name)]
+        if join:
+            return f"nullif(concat_ws('/', {', '.join(parts)}), '')"
         return f"coalesce({', '.join(parts)})" if len(parts) > 1 else (parts or ["NULL::VARCHAR"])[0]
 
     def _text(self, table: Rows, name: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from features.importers.mapping import Mapping
-    from features.importers.reading import Options
+    from features.importers.options import Options
 
 _PROVENANCE = "provenance.json"
 _PARTS = "imports"

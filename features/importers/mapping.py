@@ -37,8 +37,10 @@ class Spec(_Model):
         .values[0].value`, or `../username` for the record around the row. More than one are alternatives, in order.
     value
         A constant.
-    exported
-        The moment of the export, which whoever imports must give.
+    ask
+        What no such file says, so that whoever imports must: the moment of the export, or whose account it is of.
+    join
+        The named source columns are joined by `/`, not alternatives.
     prefix
         What stands before an id and a colon, as in `instagram:anna`: a text, or a Spec that says which.
     values
@@ -55,6 +57,8 @@ class Spec(_Model):
         What was counted to the end of the `day` or `month` that the time names: that end is the moment.
     pattern
         A regular expression whose first group is the value.
+    case, replace
+        Whether the value is put into capital or small letters, and which are then written otherwise.
     given
         Source columns to what the value is wherever they have one, before all else.
     note
@@ -63,7 +67,8 @@ class Spec(_Model):
 
     source: Names = Field(default=(), alias="from")
     value: str | None = None
-    exported: bool = False
+    ask: Literal["exported-at", "account"] | None = None
+    join: bool = False
     prefix: str | Spec | None = None
     values: dict[str, str] | None = None
     scale: float = Field(default=1, gt=0)
@@ -72,13 +77,15 @@ class Spec(_Model):
     zone: str | None = None
     until: Literal["day", "month"] | None = None
     pattern: str | None = None
+    case: Literal["upper", "lower"] | None = None
+    replace: dict[str, str] = {}
     given: dict[str, str] = {}
     note: str = ""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:
-        if (len(self.source) > 0) + (self.value is not None) + self.exported != 1:
-            raise ValueError("give exactly one of from, value and exported")
+        if (len(self.source) > 0) + (self.value is not None) + (self.ask is not None) != 1:
+            raise ValueError("give exactly one of from, value and ask")
         return self
 
 

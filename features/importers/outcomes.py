@@ -119,12 +119,13 @@ def _attribute(connection: Any) -> None:
         connection,
         """
         CREATE TABLE owned AS
-        SELECT v.* REPLACE (coalesce(v.account_id, k.account_id) AS account_id,
+        SELECT v.* REPLACE (coalesce(o.account_id, k.account_id) AS account_id,
                             coalesce(v.influencer_id, k.influencer_id) AS influencer_id,
-                            coalesce(v.campaign_id, k.campaign_id) AS campaign_id)
+                            coalesce(v.campaign_id, k.campaign_id) AS campaign_id),
+               v.account_id AS partner
         FROM merged.conversions AS v
-        LEFT JOIN merged.codes AS k
-          ON k.code = v.code AND v.account_id IS NULL AND v.influencer_id IS NULL
+        LEFT JOIN merged.accounts AS o ON o.account_id = v.account_id
+        LEFT JOIN merged.codes AS k ON k.code = v.code AND o.account_id IS NULL AND v.influencer_id IS NULL
         """,
     )
     fetch(
@@ -230,8 +231,7 @@ _REASONS = (
     ),
     (
         f"posted_at IS NOT NULL AND NOT {_BY_POSTS} AND NOT covered",
-        "what was imported does not cover their window: export from before the first post to after the window's end "
-        + "(--exported-at says to when an export reaches)",
+        "what was imported does not cover their window; export from before the first post to after it, --exported-at",
     ),
     (
         f"posted_at IS NOT NULL AND NOT {_BY_POSTS} AND NOT traceable",
@@ -260,7 +260,7 @@ def _notes(connection: Any, report: OutcomeReport) -> None:
     unknown, partners = fetch(
         connection,
         "SELECT count(DISTINCT code) FILTER (WHERE account_id IS NULL AND influencer_id IS NULL AND code IS NOT NULL), "
-        "list(DISTINCT account_id) FILTER (WHERE account_id IS NOT NULL AND account_id NOT IN "
+        "list(DISTINCT partner) FILTER (WHERE partner IS NOT NULL AND partner NOT IN "
         "(SELECT account_id FROM merged.accounts)) FROM owned",
     )[0]
     if unknown:

@@ -11,7 +11,22 @@ if TYPE_CHECKING:
     from features.importers.mapping import Spec
     from features.tables import Column
 
-MISSING = ("", "-", "--", "\u2013", "\u2014", "n/a", "na", "nan", "null", "none", "undefined", "not available", "#n/a")
+MISSING = (
+    "",
+    "-",
+    "--",
+    "\u2013",
+    "\u2014",
+    "n/a",
+    "na",
+    "nan",
+    "null",
+    "none",
+    "undefined",
+    "not available",
+    "#n/a",
+    "(not set)",
+)
 """How exports write that nothing was measured, in lower case; never 0."""
 
 _OFFSET = r"([Zz]|UTC|GMT|[+-]\d{2}:?\d{2})$"
@@ -33,8 +48,7 @@ def typed(column: Column, spec: Spec, x: str, *, zone: str | None) -> str:
     zone
         The zone of times that name none.
     """
-    if spec.pattern is not None:
-        x = f"nullif(regexp_extract({x}, {literal(spec.pattern)}, 1), '')"
+    x = _rewritten(spec, x)
     if spec.values is not None:
         return _enumeration(spec.values | {value: value for value in spec.given.values()}, x)
     number = _number(x, spec, percent=column.kind == "share")
@@ -58,6 +72,17 @@ def typed(column: Column, spec: Spec, x: str, *, zone: str | None) -> str:
 
 
 _LOWER = ("code", "kind", "status", "platform", "goal", "dimension")
+
+
+def _rewritten(spec: Spec, x: str) -> str:
+    """Return SQL of the text that is read: the part that the pattern names, in the right letters."""
+    if spec.pattern is not None:
+        x = f"nullif(regexp_extract({x}, {literal(spec.pattern)}, 1), '')"
+    if spec.case is not None:
+        x = f"{spec.case}({x})"
+    for written, meant in spec.replace.items():
+        x = f"CASE WHEN {x} = {literal(written)} THEN {literal(meant)} ELSE {x} END"
+    return x
 
 
 def local(spec: Spec, x: str) -> str:
