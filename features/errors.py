@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ class BundleError(ImpelError, ValueError):
 
 class TrackingError(ImpelError, ConnectionError):
     """The tracking server or registry cannot be used."""
+
+
+def without_password(uri: str) -> str:
+    """Return a URI fit to be shown or kept: a password in it becomes `***`."""
+    return re.sub(r"([?&]password=)[^&#]*", r"\1***", re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", uri))
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from features.errors import DataError, nearest
+from features.databases import SCHEMES, copy_tables
+from features.errors import DataError, ImpelError, nearest
 from features.manifest import is_store
 from features.problems import Problem, fetch, literal, quoted, shown
 from features.tables import CONTRACT
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEAD = 1 << 16  # bytes in which a header must end
-FORMS = "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, or a mapping of names to DataFrames"
+FORMS = (
+    "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, the URL of a database, "
+    "or a mapping of names to DataFrames"
+)
 
 
 @dataclass
@@ -78,8 +83,8 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
     if not isinstance(source, str | Path) or not str(source):
         raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
     url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(source))
-    if url:  # the rest may hold a password
-        raise DataError(f"Database URLs are not read yet; received '{url[0]}/...'. Give {FORMS}.")
+    if url:
+        return _read_url(str(source))
     path = Path(source).expanduser().absolute()
     try:
         if is_store(path):
@@ -94,6 +99,21 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
     raise DataError(f"There is no data at {str(source)!r}; give {FORMS}.{hint}")
 
 
+def _read_url(url: str) -> Reading:
+    scheme = url.partition(":")[0].lower()
+    if scheme == "duckdb":
+        return read(Path(unquote(urlsplit(url).path[1:])))
+    if scheme not in SCHEMES:  # the rest may hold a password
+        raise DataError(f"Of databases {', '.join(SCHEMES)} are read; received '{scheme}://...'. Give {FORMS}.")
+    reading = Reading(connect())
+    try:
+        copy_tables(url, reading)
+    except ImpelError:
+        reading.connection.close()
+        raise
+    return reading
+
+
 def one_line(error: BaseException) -> str:
     """Return what a database error says, without the advice that means the library's own options."""
     lines = re.split(r"\n\s*(?:Possible|LINE \d)|\n\s*\n", str(error).strip())[0].splitlines()
@@ -102,7 +122,7 @@ def one_line(error: BaseException) -> str:
     return (text if len(text) <= 200 else text[:197] + "...").rstrip(".")
 
 
-def _connect() -> Any:
+def connect() -> Any:
     """Return a connection in UTC that loads no extensions and spills to a folder of its own."""
     connection = duckdb.connect(
         ":memory:",
@@ -119,7 +139,7 @@ def _connect() -> Any:
 
 
 def _read_folder(folder: Path) -> Reading:
-    reading = Reading(_connect(), reads="{0}.parquet, {0}/ or {0}.csv")
+    reading = Reading(connect(), reads="{0}.parquet, {0}/ or {0}.csv")
     files: list[Path] = []
     known = set()
     for table in CONTRACT:
@@ -151,7 +171,7 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
             options = (
                 f"columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
             )
-            reading.view(table, f"SELECT * FROM read_csv([{_file(path)}], {options})", what=path.name)
+            reading.view(table, f"SELECT * FROM read_csv([{file_literal(path)}], {options})", what=path.name)
         return [path]
     parts = [path]
     if path.is_dir():
@@ -163,7 +183,7 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
     if empty:
         reading.refuse(table, f"{empty.name} is an empty file; write it again.")
         return parts
-    files = ", ".join(_file(part) for part in parts)
+    files = ", ".join(file_literal(part) for part in parts)
     # Old writers do not mark texts as such: binary_as_string. A folder named a=1 is a place, not a column.
     options = "hive_partitioning = false, union_by_name = true, binary_as_string = true"
     reading.view(table, f"SELECT * FROM read_parquet([{files}], {options})", what=path.name)
@@ -172,6 +192,18 @@ def _view_of(reading: Reading, table: str, path: Path) -> list[Path]:
 
 def _header(path: Path) -> list[str]:
     """Return the column names of a CSV file; DataError where it is not comma-separated UTF-8."""
+    names = next(csv.reader(io.StringIO(head(path), newline="")), [])
+    if not names:
+        raise DataError(f"{path.name} starts with a blank line; its first line must name the columns.")
+    if len(names) == 1:
+        other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
+        if other:
+            raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
+    return distinct(names, path)
+
+
+def head(path: Path) -> str:
+    """Return how a text file starts; DataError where it is empty or not UTF-8."""
     with path.open("rb") as file:
         start = file.read(_HEAD)
     if not start.strip():
@@ -186,13 +218,11 @@ def _header(path: Path) -> list[str]:
                 f"{path.name} is not UTF-8 (byte {error.start:,} is {start[error.start]:#04x}); save it as UTF-8 CSV."
             ) from error
         text = start[: error.start].decode("utf-8-sig")
-    names = next(csv.reader(io.StringIO(text, newline="")), [])
-    if not names:
-        raise DataError(f"{path.name} starts with a blank line; its first line must name the columns.")
-    if len(names) == 1:
-        other = next((mark for mark in (";", "\t", "|") if mark in names[0]), None)
-        if other:
-            raise DataError(f"{path.name} is separated by {other!r}; save it separated by commas.")
+    return text
+
+
+def distinct(names: list[str], path: Path) -> list[str]:
+    """Return the column names of a CSV file, those without one by their place; DataError where one comes twice."""
     twice = _twice(names)
     if twice:
         raise DataError(f"{path.name} has the column {twice!r} more than once; keep one.")
@@ -208,7 +238,7 @@ def _twice(names: list[str]) -> str | None:
 def _read_database(path: Path) -> Reading:
     if path.suffix != ".duckdb":
         raise DataError(f"{path.name} is a single file; give {FORMS}.")
-    reading = Reading(_connect(), fingerprint=_fingerprint([path, path.with_name(path.name + ".wal")], path.parent))
+    reading = Reading(connect(), fingerprint=_fingerprint([path, path.with_name(path.name + ".wal")], path.parent))
     try:
         fetch(reading.connection, f"ATTACH {literal(str(path))} AS source (TYPE duckdb, READ_ONLY)")
     except duckdb.Error as error:
@@ -229,7 +259,7 @@ def _read_database(path: Path) -> Reading:
 
 
 def _read_mapping(source: Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
-    reading = Reading(_connect(), others=tuple(sorted(str(name) for name in source if name not in CONTRACT)))
+    reading = Reading(connect(), others=tuple(sorted(str(name) for name in source if name not in CONTRACT)))
     digest = hashlib.blake2b(digest_size=16)
     for table in CONTRACT:
         if table not in source:
@@ -291,7 +321,7 @@ class _Digester(io.RawIOBase):
         return len(data)
 
 
-def _file(path: Path) -> str:
+def file_literal(path: Path) -> str:
     """Return a path as SQL literal in which nothing is a wildcard."""
     return literal(re.sub(r"([\[*?])", r"[\1]", str(path)))
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features import casts
-from features.errors import DataError, SettingError, nearest
+from features.errors import DataError, SettingError, nearest, without_password
 from features.problems import Problem, count_rows, fetch, quoted, shown
 from features.readers import one_line, read
 from features.tables import CONTRACT
@@ -81,7 +81,9 @@ def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table], *, p
     ----------
     source
         A folder of `<table>.parquet`, `<table>/` with Parquet parts, or `<table>.csv`; a `.duckdb` file, opened read
-        only; or a mapping of table names to DataFrames or Arrow tables.
+        only; the URL of a PostgreSQL (`postgresql://user@host/database`, with the extra `postgres`), SQLite
+        (`sqlite:///file`) or DuckDB (`duckdb:///file`) database; or a mapping of table names to DataFrames or Arrow
+        tables.
     partial
         Whether the source has further rows for an event store: then any table may be missing, but not all.
 
@@ -97,7 +99,9 @@ def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table], *, p
         errors = [problem for problem in errors if problem.rule != "missing-table"]
         if not errors and not reading.columns:
             reading.connection.close()
-            raise DataError(f"{shown(source)} has no table of the data contract: {', '.join(CONTRACT)}.")
+            raise DataError(
+                f"{shown(without_password(str(source)))} has no table of the data contract: {', '.join(CONTRACT)}."
+            )
     for name in () if errors else reading.columns:
         errors += unread(reading, CONTRACT[name])
     if errors:

@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.errors import BundleError, SettingError, TrackingError
-from serving.settings import home, mlflow_at, tracking_uri, without_password
+from features.errors import BundleError, SettingError, TrackingError, without_password
+from serving.settings import home, mlflow_at, tracking_uri
 
 PACKED = Path(__file__).with_name("packed")
 """Where a bento keeps its model, below the registry's name of it; there is no such folder elsewhere."""

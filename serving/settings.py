@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from features.errors import ImpelError, TrackingError
+from features.errors import ImpelError, TrackingError, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,11 +47,6 @@ def home() -> Path:
 def tracking_uri(given: str | None = None) -> str:
     """Return the MLflow tracking URI: the one given, else IMPEL_TRACKING_URI, else an SQLite file in `home()`."""
     return given or os.environ.get("IMPEL_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
-
-
-def without_password(uri: str) -> str:
-    """Return a URI fit to be shown or kept: a password in it becomes `***`."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def sqlite_file(uri: str) -> Path | None:

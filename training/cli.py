@@ -56,9 +56,10 @@ _LOG = click.option(
 def main() -> None:
     """Say how likely each influencer is to drive the action that a campaign wants, and how sure that is.
 
-    DATA is a folder of Parquet or CSV files or a .duckdb file with the tables of the data contract: accounts, posts,
-    campaigns and outcomes, and as many of the others as you have. Or it is an event store that impel prepare made and
-    impel append puts the rows of each new day into.
+    DATA is a folder of Parquet or CSV files, a .duckdb file or the URL of a database (postgresql://, sqlite:///) with
+    the tables of the data contract: accounts, posts, campaigns and outcomes, and as many of the others as you have;
+    impel import makes them from exports. Or it is an event store that impel prepare made and impel append puts the rows
+    of each new day into.
 
     A first round: impel simulate market, impel check market, impel train market, impel backtest market --out report,
     impel rank market --campaign ID. Or all at once: impel demo.
@@ -755,3 +756,57 @@ def monitor(
         console.note(f"{written}")
     if found.crossed:
         click.get_current_context().exit(3)
+
+
+@main.command("import")
+@click.argument("provider", required=False)
+@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", metavar="DATA", type=click.Path(path_type=Path), help="The folder of tables; imports add up.")
+@click.option("--mapping", metavar="FILE.toml", type=click.Path(path_type=Path), help="A mapping of your own.")
+@click.option(
+    "--accounts", metavar="MAP.csv", type=click.Path(path_type=Path), help="Other names of accounts: name, account_id."
+)
+@click.option("--time-zone", metavar="ZONE", help="Of times that name none, such as Europe/Berlin.")
+@click.option("--currency", metavar="CUR", help="Of amounts, such as EUR; rows in another are refused.")
+@click.option("--exported-at", callback=_moment, metavar="TIME", help="When the files were exported.")
+@click.option("--account", metavar="NAME", help="Whose the files are that do not say, such as youtube:anna.")
+@click.option("--describe", is_flag=True, help="Say what each field of the provider becomes.")
+@click.option("--dry-run", is_flag=True, help="Show what is understood; write nothing.")
+@_JSON
+def import_(
+    provider: str | None,
+    files: tuple[Path, ...],
+    out: Path | None,
+    mapping: Path | None,
+    accounts: Path | None,
+    time_zone: str | None,
+    currency: str | None,
+    exported_at: pd.Timestamp | None,
+    account: str | None,
+    describe: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make tables of the data contract from what platforms, suites and shops export.
+
+    Each import adds to what DATA holds: accounts from one provider, posts and orders from others. The same file again
+    changes nothing. DATA/provenance.json says where everything comes from and what was refused. An account is called
+    by platform and handle, such as instagram:anna; --accounts says whose other names are.
+
+    For example: impel import creatoriq posts.csv --out data --time-zone Europe/Berlin, then
+    impel import tables campaigns.csv codes.csv --out data, then impel import shopify orders.csv --out data
+    """
+    from features.importers.options import Options, checked
+    from training.importing import run
+
+    run(
+        provider,
+        files,
+        out=out,
+        mapping=mapping,
+        accounts=accounts,
+        options=checked(Options(time_zone, currency, exported_at, account)),
+        describe=describe,
+        dry_run=dry_run,
+        as_json=as_json,
+    )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features import EventStore, open_tables
 from features.checks import check
-from features.errors import DataError, SettingError
+from features.errors import DataError, SettingError, without_password
 from features.manifest import Manifest, is_store
 from serving.prediction_log import is_log, keep_reference, log_answers
 from serving.settings import home
@@ -104,7 +104,9 @@ def _refuse_errors(report: CheckReport, data: str, *, see: str) -> None:
     errors = [problem for problem in report.problems if problem.severity == "error"]
     if errors:
         more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-        raise DataError(f"{data} breaks the data contract: {errors[0]}{more}; see: {see}")
+        raise DataError(
+            without_password(f"{data} breaks the data contract: {errors[0]}{more}; see: ") + without_password(see)
+        )
 
 
 def log_predictions(

@@ -20,10 +20,10 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import serving
-from features.errors import BundleError, SettingError, TrackingError, nearest
+from features.errors import BundleError, SettingError, TrackingError, nearest, without_password
 from serving.bundle import Bundle
 from serving.predictor import Predictor
-from serving.settings import mlflow_at, sqlite_file, tracking_uri, without_password
+from serving.settings import mlflow_at, sqlite_file, tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -330,8 +330,10 @@ BAD_SOURCES = {
     "empty name": (lambda _: "", "Data is read from a folder .*; received ''"),
     "None": (lambda _: None, "Data is read from a folder .*; received 'None'"),
     "list": (lambda _: [1], "Data is read from a folder"),
-    "database URL": (lambda _: "postgresql://me@host/db", "Database URLs are not read yet; received 'postgresql"),
-    "password in a URL": (lambda _: "mysql://me:secret@host/db", "Database URLs are not read yet"),
+    "database of another kind": (
+        lambda _: "mysql://me:secret@host/db",
+        "Of databases postgresql, .* are read; received 'mysql://...'",
+    ),
     "path with a null byte": (lambda _: "a\0b", "There is no data at|cannot be read"),
     "a single table": (
         lambda folder: folder / "data" / "posts.parquet",

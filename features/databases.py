@@ -1,0 +1,159 @@
+"""Tables out of databases by URL: read once in streams of Arrow batches, compressed, and let go of the database."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import duckdb
+import pyarrow as pa
+
+from features.errors import DataError, SettingError, without_password
+from features.problems import fetch, quoted
+from features.tables import CONTRACT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from features.readers import Reading
+
+SCHEMES = ("postgresql", "postgres", "sqlite", "duckdb")
+_BATCH = 50_000  # rows of an SQLite table in memory at a time
+_PATIENCE = 10  # seconds to wait for a server that does not answer
+
+
+def copy_tables(url: str, reading: Reading) -> None:
+    """Copy the tables of the contract out of a PostgreSQL or SQLite database and make their views.
+
+    All are read in one transaction, so that they belong together. They lie in memory, compressed, and DuckDB moves them
+    to disk where that does not suffice. The fingerprint is one of their content, whatever the order of rows.
+
+    Raises
+    ------
+    DataError, SettingError
+        The database cannot be reached or read; no message holds its password.
+    """
+    opened = _sqlite if urlsplit(url).scheme == "sqlite" else _postgresql
+    digest = hashlib.blake2b(digest_size=16)
+    fetch(reading.connection, "ATTACH ':memory:' AS copied (COMPRESS)")
+    try:
+        with opened(url) as (names, stream):
+            for table in (name for name in CONTRACT if name in names):
+                copy = f"copied.{quoted(table)}"
+                with stream(table) as batches:
+                    reading.connection.register("stream", batches)
+                    fetch(reading.connection, f"CREATE TABLE {copy} AS SELECT * FROM stream")
+                    reading.connection.unregister("stream")
+                rows = fetch(reading.connection, f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {copy} AS t")
+                digest.update(f"{table}\0{rows}\n".encode())
+                reading.view(table, f"SELECT * FROM {copy}", what="The table")
+    except duckdb.Error as error:  # what went wrong while a stream was read
+        raise DataError(_told(url, error)) from None
+    reading.others = tuple(sorted(names - set(CONTRACT)))
+    reading.fingerprint = digest.hexdigest()
+
+
+@contextmanager
+def _postgresql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatchReader]]]:
+    """Give the names of the tables of a PostgreSQL database, and what streams one of them."""
+    try:
+        from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+    except ImportError:
+        raise SettingError(
+            "PostgreSQL is read with the extra impel[postgres]: pip install 'impel[postgres]'."
+        ) from None
+    patient = "" if "connect_timeout" in url else f"{'&' if '?' in url else '?'}connect_timeout={_PATIENCE}"
+    try:
+        with dbapi.connect(url + patient) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute(
+                "SELECT table_name, column_name, data_type FROM information_schema.columns "
+                "WHERE table_schema = ANY (current_schemas(false)) ORDER BY ordinal_position"
+            )
+            columns: dict[str, dict[str, str]] = {}
+            for table, column, kind in cursor.fetchall():
+                columns.setdefault(table, {})[column] = kind
+
+            def stream(table: str) -> pa.RecordBatchReader:
+                listed = ", ".join(f"{quoted(name)}{_cast(kind)}" for name, kind in columns[table].items())
+                cursor.execute(f"SELECT {listed} FROM {quoted(table)}")
+                return cursor.fetch_record_batch()
+
+            yield set(columns), stream
+    except dbapi.Error as error:
+        raise DataError(_told(url, error)) from None
+
+
+_PLAIN = ("smallint", "integer", "bigint", "real", "double precision", "boolean", "text", "character varying", "date")
+
+
+def _cast(kind: str) -> str:
+    """Return the cast of a PostgreSQL type to one that Arrow has."""
+    if kind in _PLAIN or kind.startswith("timestamp"):
+        return ""
+    return {"numeric": "::float8", "ARRAY": "::text[]"}.get(kind, "::text")
+
+
+@contextmanager
+def _sqlite(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatchReader]]]:
+    """Give the names of the tables of an SQLite file, and what streams one of them."""
+    path = Path(unquote(urlsplit(url).path[1:])).expanduser().absolute()
+    if not path.is_file():
+        raise DataError(f"There is no SQLite file {path}; write sqlite:///relative.db or sqlite:////absolute.db.")
+    try:
+        # DuckDB reads a stream in a thread of its own, one at a time.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)) as connection:
+            connection.execute("BEGIN")
+            names = {
+                name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+            }
+            yield names, lambda table: _sqlite_stream(connection, table)
+    except sqlite3.Error as error:
+        raise DataError(_told(url, error)) from None
+
+
+def _sqlite_stream(connection: sqlite3.Connection, table: str) -> pa.RecordBatchReader:
+    """Stream a table: numbers where the column is declared as such, everything else as texts."""
+    declared = {name: kind.upper() for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({quoted(table)})")}
+    fields = [pa.field(name, _sqlite_type(kind)) for name, kind in declared.items()]
+    listed = ", ".join(
+        f"CAST({quoted(field.name)} AS TEXT)" if field.type == pa.string() else quoted(field.name) for field in fields
+    )
+    schema = pa.schema(fields)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        cursor = connection.execute(f"SELECT {listed} FROM {quoted(table)}")
+        while rows := cursor.fetchmany(_BATCH):
+            columns = zip(*rows, strict=True)
+            arrays = [_array(table, field, values) for field, values in zip(fields, columns, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _sqlite_type(declared: str) -> pa.DataType:
+    """Return the Arrow type of a declared type, by SQLite's own rules of affinity."""
+    if "INT" in declared:
+        return pa.int64()
+    return pa.float64() if any(word in declared for word in ("REAL", "FLOA", "DOUB")) else pa.string()
+
+
+def _array(table: str, field: pa.Field, values: tuple[Any, ...]) -> pa.Array:
+    try:
+        return pa.array(values, field.type)
+    except (pa.ArrowException, TypeError) as error:
+        raise DataError(f"{table}.{field.name} is declared as a number, but holds something else ({error}).") from None
+
+
+def _told(url: str, error: Exception) -> str:
+    """Return what to say of a database that cannot be read, without its password, however the database quotes it."""
+    reason = " ".join(str(error).split()).partition(" Detail: Python")[0][:300]
+    parts = urlsplit(url)
+    for secret in (parts.password or "", *parse_qs(parts.query).get("password", [])):
+        if secret:
+            reason = reason.replace(secret, "***").replace(unquote(secret), "***")
+    return f"The database {without_password(url)} cannot be read ({reason.rstrip('.')})."

@@ -1,0 +1,78 @@
+"""A PostgreSQL server of Debian's own for the tests: one for the session, in a temporary folder, on a socket only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PASSWORD = "s3cret/pässword"
+
+
+def programs() -> Path | None:
+    """Return the folder of the server's programs; as root they are installed where they are missing."""
+    found = _installed()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 300}
+        subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload]
+        command = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
+        subprocess.run(command, check=False, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, **quiet)  # type: ignore[call-overload]
+        found = _installed()
+    return found
+
+
+def _installed() -> Path | None:
+    return next(iter(sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+
+
+@contextmanager
+def server(bin_folder: Path) -> Iterator[str]:
+    """Run a server and give the URL of its database; it is gone afterwards, with all that it held."""
+    folder = Path(tempfile.mkdtemp(prefix="impel-postgres-"))
+    # The server refuses to run as root: then it runs as the user that comes with its package.
+    as_user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    if as_user:
+        owner = pwd.getpwnam("postgres")
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    data, secret = folder / "data", folder / "password"
+    secret.write_text(PASSWORD + "\n", encoding="utf-8")
+    secret.chmod(0o644)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(bin_folder / program), *arguments]
+        log = folder / f"{program}.log"
+        with log.open("w") as file:
+            subprocess.run(command, check=True, stdout=file, stderr=file, cwd=folder, timeout=120, **as_user)
+
+    settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=16MB"
+    try:
+        run(
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            "impel",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            str(secret),
+            "--no-sync",
+            "-E",
+            "UTF8",
+        )
+        run("pg_ctl", "-D", str(data), "-w", "-t", "100", "-l", str(folder / "server.log"), "-o", settings, "start")
+        try:
+            yield f"postgresql://impel:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
