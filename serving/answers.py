@@ -10,6 +10,7 @@ import pandas as pd
 from features import build
 from features.errors import SettingError
 from serving import schemas
+from serving.explain import explain
 from serving.predictor import asked_for, baselines
 
 if TYPE_CHECKING:
@@ -63,6 +64,20 @@ class Answers:
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
 
+    def explain(self, request: schemas.ExplainRequest) -> schemas.ExplainResponse:
+        """Explain the answers to candidates in their order; those that the data do not know are named instead."""
+        known = [candidate for candidate in request.candidates if candidate.account_id in self._known]
+        unknown = [candidate.account_id for candidate in request.candidates if candidate.account_id not in self._known]
+        pairs = self._pairs([candidate.account_id for candidate in known], _numbers(each.fee for each in known))
+        pairs["at_least"] = _numbers(each.at_least for each in known)
+        told = explain(self.predictor, self.store, pairs=pairs, campaigns=_campaign(request.brief))
+        return schemas.ExplainResponse(
+            model_version=self.predictor.version,
+            features_as_of=self._as_of(),
+            explanations=[schemas.Explanation.model_validate(each) for each in told],
+            unknown_accounts=list(dict.fromkeys(unknown)),
+        )
+
     def rank(self, request: schemas.RankRequest) -> schemas.RankResponse:
         """Score all known accounts that keep the filters, and answer the best of them, best first."""
         filters = request.filters
@@ -109,7 +124,13 @@ class Answers:
         self, brief: schemas.Brief, accounts: list[str], *, fee: FloatArray, at_least: FloatArray
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         """Return the features of the accounts for a brief, and what `Predictor.score` says of them."""
-        pairs = pd.DataFrame(
+        X = build(self.store, self._pairs(accounts, fee), campaigns=_campaign(brief))
+        value = np.full(len(accounts), np.nan if brief.value_per_action is None else brief.value_per_action)
+        asked = asked_for(at_least, fee, value)
+        return X, self.predictor.score(X, at_least=asked, value_per_action=value)
+
+    def _pairs(self, accounts: list[str], fee: FloatArray) -> pd.DataFrame:
+        return pd.DataFrame(
             {
                 "campaign_id": np.full(len(accounts), _CAMPAIGN, dtype=object),
                 "account_id": np.array(accounts, dtype=object),
@@ -117,10 +138,6 @@ class Answers:
                 "fee": fee,
             }
         )
-        X = build(self.store, pairs, campaigns=_campaign(brief))
-        value = np.full(len(accounts), np.nan if brief.value_per_action is None else brief.value_per_action)
-        asked = asked_for(at_least, fee, value)
-        return X, self.predictor.score(X, at_least=asked, value_per_action=value)
 
     def _filtered(self, filters: schemas.Filters) -> list[str]:
         accounts = self.store.accounts
@@ -140,7 +157,7 @@ class Answers:
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
         answered = {name: values for name, values in scores.items() if name in schemas.Prediction.model_fields}
         rows = _records({**answered, **counts})
-        told = self.predictor.reasons(X) if reasons else [None] * len(rows)
+        told = self.predictor.reasons.strongest(X, scores["at_least"]) if reasons else [None] * len(rows)
         return [
             schemas.Prediction.model_validate({"account_id": account, **row, "baselines": baseline, "reasons": reason})
             for account, row, baseline, reason in zip(accounts, rows, _records(baselines(X)), told, strict=True)

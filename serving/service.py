@@ -108,6 +108,11 @@ class _Impel:
         """Rank all known accounts for a brief, best first."""
         return await to_thread.run_sync(_answered, self.answers.rank, request, limiter=self._limiter)
 
+    @bentoml.api(route="/v1/explain")
+    async def explain(self, request: schemas.ExplainRequest, /) -> schemas.ExplainResponse:
+        """Say where the likelihoods of a few candidates come from, and what would change them most."""
+        return await to_thread.run_sync(_answered, self.answers.explain, request, limiter=self._limiter)
+
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
     """Answer, and turn what the caller can put right into an error that BentoML hands on to `ProblemDetails`."""
