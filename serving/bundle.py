@@ -90,7 +90,8 @@ class Bundle:
         self.thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
         if (self.thresholds is None) != (spec.thresholds is None):
             raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
-        if "goal" not in background or not set(spec.goals) <= set(background["goal"]):
+        covered = set(spec.goal(spec.encoding.matrix(background)).tolist())
+        if not set(range(len(spec.goals))) <= covered:
             raise BundleError(f"{_JSON} and {_BACKGROUND} do not belong together; train the model again")
         self.follower_classifier = default_classifier() if followers is None else _classifier(followers)
         if spec.metadata.follower_labels != (None if followers is None else _labels(self.follower_classifier)):

@@ -136,7 +136,9 @@ class Reasons:
         for column in strongest[told.parts[row, strongest] != 0]:
             name = self.bundle.features[column]
             known, part = FEATURES.get(name), float(told.parts[row, column])
-            value, usual, typical = (_known(of[row, column]) for of in (told.given, told.usual, told.typical))
+            value = told.given[row, column]
+            value = None if pd.isna(value) else value if isinstance(value, str) else float(value)
+            usual, typical = (_known(of[row, column]) for of in (told.usual, told.typical))
             reasons.append(
                 {
                     "feature": name,
@@ -172,6 +174,5 @@ def _direction(contribution: float) -> str:
     return "raises" if contribution > 0 else "lowers"
 
 
-def _known(value: Any) -> float | str | None:
-    """Return a value as JSON has it: a number, a text, or None where it is unknown."""
-    return None if pd.isna(value) else value if isinstance(value, str) else float(value)
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -112,10 +112,8 @@ def reasons(
 
 def lines(explanation: dict[str, Any]) -> list[str]:
     """Say an explanation in a few lines: base, strongest families with their strongest feature, greatest change."""
-    said = [
-        f"{explanation['account_id']}: {explanation['likelihood']:.3f}, where past activations with this goal stand at "
-        f"{explanation['base_likelihood']:.3f}"
-    ]
+    likelihood, base = explanation["likelihood"], explanation["base_likelihood"]
+    said = [f"{explanation['account_id']}: likelihood {likelihood:.3f}, {base:.3f} for past activations on average"]
     said += [
         f"  {family['contribution']:+.3f} {family['family']}: {family['features'][0]['words']}"
         for family in explanation["families"][:FAMILIES]
