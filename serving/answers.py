@@ -20,6 +20,7 @@ from features.briefs import Briefs
 from features.errors import DataError, SettingError
 from features.materialize import materialize, materialize_beside
 from serving import schemas
+from serving.explain import explain
 from serving.pairs import Accounts, Pairs
 from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines, said_of
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from features.store import EventStore
     from serving.predictor import FloatArray, Predictor
     from serving.raw import ScoreRequest
+
+
+# The id of the campaign that a request describes; ids of a source's own campaigns are no concern of a request.
+_CAMPAIGN = "request"
 
 
 class Answers:
@@ -104,6 +109,28 @@ class Answers:
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
                 "unknown_accounts": list(dict.fromkeys(unknown)),
             }
+        )
+
+    def explain(self, request: schemas.ExplainRequest) -> schemas.ExplainResponse:
+        """Explain the answers to candidates in their order; those that the data do not know are named instead."""
+        known = [candidate for candidate in request.candidates if candidate.account_id in self.snapshot.row_of]
+        accounts = {candidate.account_id for candidate in known}
+        unknown = [each.account_id for each in request.candidates if each.account_id not in accounts]
+        pairs = pd.DataFrame(
+            {
+                "campaign_id": np.full(len(known), _CAMPAIGN, dtype=object),
+                "account_id": np.array([candidate.account_id for candidate in known], dtype=object),
+                "decided_at": np.full(len(known), self.as_of.to_datetime64()),
+                "fee": _numbers(candidate.fee for candidate in known),
+                "at_least": _numbers(candidate.at_least for candidate in known),
+            }
+        )
+        told = explain(self.predictor, self.store, pairs=pairs, campaigns=_campaign(request.brief))
+        return schemas.ExplainResponse(
+            model_version=self.predictor.version,
+            features_as_of=self._as_of(),
+            explanations=[schemas.Explanation.model_validate(each) for each in told],
+            unknown_accounts=list(dict.fromkeys(unknown)),
         )
 
     def rank(self, request: schemas.RankRequest) -> schemas.RankResponse:
@@ -226,7 +253,7 @@ class Answers:
         """Return the pairs as `schemas.Prediction` wants them."""
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
         rows = _records({"account_id": pairs.accounts.ids[pairs.rows], **scores, **counts})
-        told = self.predictor.reasons(pairs.frame()) if reasons else [None] * len(rows)
+        told = self.predictor.reasons.strongest(pairs.frame(), scores["at_least"]) if reasons else [None] * len(rows)
         for row, baseline, reason in zip(rows, _records(baselines(pairs)), told, strict=True):
             row["baselines"], row["reasons"] = baseline, reason
         return rows
@@ -252,7 +279,20 @@ def _read(text: str) -> Briefs:
     given = brief.__dict__
     # No brand is never the brand of a past post, and an empty id is none.
     starts_at = int(brief.starts_at.timestamp()) * 1_000_000 + brief.starts_at.microsecond
-    return Briefs.one({**given, "brand_id": brief.brand_id or "", "campaign_id": "request"}, starts_at=starts_at)
+    return Briefs.one({**given, "brand_id": brief.brand_id or "", "campaign_id": _CAMPAIGN}, starts_at=starts_at)
+
+
+def _campaign(brief: schemas.Brief) -> pd.DataFrame:
+    """Return a brief as one row of the contract's campaigns, with the audience it wants beside it."""
+    given = brief.model_dump()
+    columns: dict[str, Any] = {name: [given[name]] for name in ("goal", "vertical", "topics", "brief", "audience")}
+    for name in ("starts_at", "ends_at"):
+        moment = None if given[name] is None else given[name].replace(tzinfo=None)
+        columns[name] = np.array([moment], dtype="datetime64[us]")
+    for name in ("value_per_action", "budget", "attribution_days"):
+        columns[name] = np.array([given[name]], dtype=np.float64)
+    # No brand is never the brand of a past post, and an empty id is none.
+    return pd.DataFrame({"campaign_id": [_CAMPAIGN], "brand_id": [given["brand_id"] or ""], **columns})
 
 
 def _value(brief: schemas.Brief) -> FloatArray:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from serving.distribution import ActionDistribution, FloatArray
 
 _SUMS = "SHA256SUMS"
-_JSON, _CANARY = "bundle.json", "canary.parquet"
+_JSON, _CANARY, _BACKGROUND = "bundle.json", "canary.parquet", "background.parquet"
 _ACTIONS, _POSTED, _THRESHOLDS = "actions.txt", "posted.txt", "thresholds.txt"
 _FOLLOWERS = "followers.json"
 _REFERENCE = "reference.json"
@@ -58,11 +58,15 @@ class Bundle:
         JSON of what features and likelihoods were in training; a monitor compares with it.
     examples : DataFrame
         Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
+    background : DataFrame
+        Rows of the feature table that explanations start from; see `serving.attribution`.
     n_threads : int
         Threads for scoring many rows; the answers do not depend on it.
 
     Attributes
     ----------
+    actions, posted, thresholds : Booster
+        The last two are None where the bundle has none.
     follower_classifier : FollowerClassifier
         What an event store needs for features such as the model learnt from; see `EventStore.follower_classifier`.
     reference : Reference or None
@@ -78,22 +82,27 @@ class Bundle:
         followers: str | None = None,
         reference: str | None = None,
         examples: pd.DataFrame,
+        background: pd.DataFrame,
         n_threads: int = 1,
     ) -> None:
         self.spec = spec
         self.examples = examples
+        self.background = background
         self.n_threads = n_threads
         texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
         texts[_REFERENCE] = reference
         self._texts = {name: text for name, text in texts.items() if text is not None}
-        self._actions = _booster(actions, len(self.features), name=_ACTIONS)
-        self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
+        self.actions = _booster(actions, len(self.features), name=_ACTIONS)
+        self.posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
         # Its last feature is the threshold.
         wide = len(self.features) + 1
-        self._thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
-        if (self._thresholds is None) != (spec.thresholds is None):
+        self.thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
+        if (self.thresholds is None) != (spec.thresholds is None):
             raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
         self.reference = None if reference is None else _reference(reference)
+        covered = set(spec.goal(spec.encoding.matrix(background)).tolist())
+        if not set(range(len(spec.goals))) <= covered:
+            raise BundleError(f"{_JSON} and {_BACKGROUND} do not belong together; train the model again")
         self.follower_classifier = default_classifier() if followers is None else _classifier(followers)
         if spec.metadata.follower_labels != (None if followers is None else _labels(self.follower_classifier)):
             raise BundleError(f"{_JSON} and {_FOLLOWERS} do not belong together; train the model again")
@@ -123,6 +132,7 @@ class Bundle:
             followers=self._texts.get(_FOLLOWERS) if followers is None else followers.to_json(),
             reference=self._texts.get(_REFERENCE) if reference is None else reference.model_dump_json(),
             examples=self.examples,
+            background=self.background,
             n_threads=self.n_threads,
         )
 
@@ -139,10 +149,23 @@ class Bundle:
     def distribution_of(self, matrix: FloatArray) -> ActionDistribution:
         """Return the distribution of actions of each row of a matrix, as `Encoding` makes it."""
         goal = self.spec.goal(matrix)
-        score = self._score(self._actions, matrix).reshape(-1, 2)
+        score, posted = self.scores(matrix, goal)
+        return self.spec.distribution(goal, score, posted, self.opinion(matrix, goal))
+
+    def scores(self, matrix: FloatArray, goal: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        """Return what `Spec.distribution` asks for of rows of the matrix: scores (n, 2) and scores of posting (n,)."""
+        score = self._score(self.actions, matrix).reshape(-1, 2)
         score[:, 0] += self.spec.curves.total(matrix, goal)
-        posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
-        return self.spec.distribution(goal, score, posted, self._opinion(matrix, goal))
+        return score, np.zeros(len(matrix)) if self.posted is None else self._score(self.posted, matrix)
+
+    def opinion(self, matrix: FloatArray, goal: NDArray[np.intp]) -> Opinion | None:
+        """Return the second opinion on rows of the matrix; None where the bundle has none."""
+        if self.thresholds is None or self.spec.thresholds is None:
+            return None
+        shape = self.spec.thresholds
+        return Opinion(
+            partial(self._score, self.thresholds), matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs)
+        )
 
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
@@ -166,39 +189,14 @@ class Bundle:
         answer[unseen] = "outside"
         return answer
 
-    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return what each feature adds to the log of the mean actions given posted.
-
-        The curves' part is what they differ from their average over the goal's training rows; the booster's part is
-        exact TreeSHAP.
-
-        Returns
-        -------
-        DataFrame
-            Index of `X`; one column per feature and `baseline`. A row sums to `log(distribution(X).mean)`.
-        """
-        matrix = self.spec.encoding.matrix(X)
-        goal = self.spec.goal(matrix)
-        parts = np.zeros((len(matrix), len(self.features) + 1))
-        if len(matrix):
-            both = self._actions.predict(matrix, pred_contrib=True, num_threads=self._threads(len(matrix)))
-            parts += both[:, : parts.shape[1]]  # of the mean; the other half is of the size
-        parts[:, :-1] += self.spec.curves.contributions(matrix, goal)
-        shapes = [*self.spec.goals.values(), self.spec.pool]
-        parts *= np.array([shape.slope for shape in shapes])[goal, None]
-        parts[:, -1] += np.array([shape.log_mean for shape in shapes])[goal]
-        return pd.DataFrame(parts, index=X.index, columns=[*self.features, "baseline"])
-
     def save(self, folder: str | Path) -> Path:
         """Write the bundle to a new folder, all or nothing; BundleError where the folder exists."""
         folder = Path(folder)
         if folder.exists():
             raise BundleError(f"{folder} exists already; save the bundle to a new folder")
-        canary = BytesIO()
-        self._canary().to_parquet(canary)
         spec = json.dumps(self.spec.model_dump(mode="json"), indent=1, allow_nan=False)
         files = {name: text.encode() for name, text in {_JSON: spec, **self._texts}.items()}
-        files[_CANARY] = canary.getvalue()
+        files |= {_CANARY: _parquet(self._canary()), _BACKGROUND: _parquet(self.background)}
         sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
         draft = None
         try:
@@ -230,7 +228,7 @@ class Bundle:
             if isinstance(content, dict) and content.get("format") != _FORMAT:
                 raise BundleError(f"{folder} has bundle format {content.get('format')!r}, this version reads {_FORMAT}")
             spec = Spec.model_validate_json(files[_JSON])
-            canary = pd.read_parquet(BytesIO(files[_CANARY]))
+            canary, background = (pd.read_parquet(BytesIO(files[name])) for name in (_CANARY, _BACKGROUND))
             names = (_ACTIONS, _POSTED, _THRESHOLDS, _FOLLOWERS, _REFERENCE)
             texts = {name: files[name].decode() for name in names if name in files}
         except ValidationError as error:
@@ -249,18 +247,11 @@ class Bundle:
             followers=texts.get(_FOLLOWERS),
             reference=texts.get(_REFERENCE),
             examples=canary.drop(columns=answers),
+            background=background,
             n_threads=n_threads,
         )
         bundle._compare(canary[answers], folder)
         return bundle
-
-    def _opinion(self, matrix: FloatArray, goal: NDArray[np.intp]) -> Opinion | None:
-        if self._thresholds is None or self.spec.thresholds is None:
-            return None
-        shape = self.spec.thresholds
-        return Opinion(
-            partial(self._score, self._thresholds), matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs)
-        )
 
     def _score(self, booster: lightgbm.Booster, matrix: FloatArray) -> FloatArray:
         if not len(matrix):
@@ -290,6 +281,12 @@ class Bundle:
             same = np.allclose(found, wanted, rtol=1e-9, atol=1e-9)
         if not same:
             raise BundleError(f"{folder} does not reproduce its own examples here; train the model again")
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    content = BytesIO()
+    frame.to_parquet(content)
+    return content.getvalue()
 
 
 def _booster(text: str, features: int, *, name: str) -> lightgbm.Booster:
@@ -330,7 +327,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError):
         raise BundleError(f"{folder / _SUMS} is missing or damaged; copy the bundle again") from None
-    needed = {_JSON, _ACTIONS, _CANARY}
+    needed = {_JSON, _ACTIONS, _CANARY, _BACKGROUND}
     if not needed <= set(sums) <= needed | {_POSTED, _THRESHOLDS, _FOLLOWERS, _REFERENCE}:
         raise BundleError(f"{folder / _SUMS} does not list the files of a bundle; copy the bundle again")
     files = {}

@@ -49,9 +49,12 @@ _OUTCOMES = {
         }
     ]
 }
+_EXPLAIN = {"brief": _BRIEF, "candidates": [{"account_id": "a00017", "fee": 250.0}]}
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.PredictRequest,
     schemas.PredictResponse,
+    schemas.ExplainRequest,
+    schemas.ExplainResponse,
     schemas.RankRequest,
     schemas.RankResponse,
     schemas.OutcomesRequest,
@@ -78,6 +81,9 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/predict": {
                 "post": _post("predict", schemas.PredictRequest, schemas.PredictResponse, _PREDICT, "Predict accounts")
+            },
+            "/v1/explain": {
+                "post": _post("explain", schemas.ExplainRequest, schemas.ExplainResponse, _EXPLAIN, "Explain accounts")
             },
             "/v1/rank": {"post": _post("rank", schemas.RankRequest, schemas.RankResponse, _RANK, "Rank all accounts")},
             "/v1/outcomes": {

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from features import build
-from features.catalogue import FEATURES, digest
+from features.catalogue import digest
 from features.errors import BundleError, DataError, nearest
 from features.offer import break_even
 from serving.bundle import Bundle
 from serving.fetch import locate
+from serving.reasons import Reasons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from serving.distribution import ActionDistribution
 
     FloatArray = NDArray[np.float64]
-
-REASONS = 5
-"""How many reasons are given for one prediction."""
 
 
 class Predictor:
@@ -92,7 +91,8 @@ class Predictor:
         campaigns : DataFrame
             campaign_id and value_per_action of at least the campaigns in `pairs`.
         reasons : bool
-            Whether to add the column `reasons`: the strongest contributions as a list of dicts.
+            Whether to add the column `reasons`: the strongest of each likelihood as a list of dicts; see
+            `Reasons.strongest`.
 
         Returns
         -------
@@ -109,15 +109,16 @@ class Predictor:
             Where `X` lacks a feature of the model.
         """
         _check(X, pairs, campaigns)
-        value = _value_per_action(pairs, campaigns)
-        at_least = asked_for(_numbers(pairs, "at_least"), _numbers(pairs, "fee"), value)
+        value = value_per_action(pairs, campaigns)
+        at_least = asked_for(numbers(pairs, "at_least"), numbers(pairs, "fee"), value)
         named = {name: pairs[name].to_numpy() for name in ("campaign_id", "account_id", "decided_at")}
         answer = pd.DataFrame(
             {**named, **self.score(X, at_least=at_least, value_per_action=value), "model_version": self.version},
             index=pairs.index,
         )
         if reasons:
-            answer["reasons"] = pd.Series(self.reasons(X), index=pairs.index, dtype=object)
+            told = self.reasons.strongest(X, at_least)
+            answer["reasons"] = pd.Series(told, index=pairs.index, dtype=object)
         return answer
 
     def score(self, X: pd.DataFrame, *, at_least: FloatArray, value_per_action: FloatArray) -> dict[str, Any]:
@@ -134,33 +135,10 @@ class Predictor:
         said = said_of(found, at_least=at_least, value_per_action=value_per_action)
         return {**said, "support": self.bundle.support(X)}
 
-    def reasons(self, X: pd.DataFrame, *, most: int = REASONS) -> list[list[dict[str, Any]]]:
-        """Return per row the features that move the expectation most, strongest first.
-
-        Each is a dict of feature, meaning, unit, value (None where unknown), contribution (on the natural logarithm of
-        the expected actions, given that the activation is posted) and direction ("raises" or "lowers").
-        """
-        if X.empty:
-            return []
-        parts = self.bundle.contributions(X).drop(columns="baseline")
-        matrix = parts.to_numpy()
-        strongest = np.argsort(-np.abs(matrix), axis=1, kind="stable")[:, :most]
-        columns = [X[name].to_numpy(dtype=object) for name in parts.columns]
-        return [
-            [
-                {
-                    "feature": (name := str(parts.columns[column])),
-                    "meaning": FEATURES[name].meaning if name in FEATURES else name,
-                    "unit": FEATURES[name].unit if name in FEATURES else "",
-                    "value": None if pd.isna(columns[column][row]) else columns[column][row],
-                    "contribution": float(matrix[row, column]),
-                    "direction": "raises" if matrix[row, column] > 0 else "lowers",
-                }
-                for column in order
-                if matrix[row, column] != 0
-            ]
-            for row, order in enumerate(strongest)
-        ]
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What says why; see `serving.reasons`."""
+        return Reasons(self.bundle)
 
 
 def said_of(found: ActionDistribution, *, at_least: FloatArray, value_per_action: FloatArray | float) -> dict[str, Any]:
@@ -205,7 +183,8 @@ def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArra
     return np.where(~np.isnan(at_least), at_least, np.where(~np.isnan(even), even, 1.0))
 
 
-def _numbers(pairs: pd.DataFrame, name: str) -> FloatArray:
+def numbers(pairs: pd.DataFrame, name: str) -> FloatArray:
+    """Return a column of pairs or campaigns as float64, NaN where it is not given; DataError where it holds texts."""
     if name not in pairs:
         return np.full(len(pairs), np.nan)
     try:
@@ -214,13 +193,14 @@ def _numbers(pairs: pd.DataFrame, name: str) -> FloatArray:
         raise DataError(f"The column {name} of the pairs must hold numbers, got {pairs[name].dtype}.") from None
 
 
-def _value_per_action(pairs: pd.DataFrame, campaigns: pd.DataFrame) -> FloatArray:
+def value_per_action(pairs: pd.DataFrame, campaigns: pd.DataFrame) -> FloatArray:
+    """Return what an action is worth in the campaign of each pair, NaN where unknown; DataError for unknown ones."""
     ids = pd.Index(campaigns["campaign_id"])
     place = ids.get_indexer(pairs["campaign_id"])
     if (place < 0).any():
         lost = str(pairs["campaign_id"].to_numpy()[place < 0][0])
         raise DataError(f"The pairs name the campaign {lost!r}, which is not known.{nearest(lost, map(str, ids))}")
-    return _numbers(campaigns, "value_per_action")[place]
+    return numbers(campaigns, "value_per_action")[place]
 
 
 def _check(X: pd.DataFrame, pairs: pd.DataFrame, campaigns: pd.DataFrame) -> None:

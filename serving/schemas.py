@@ -14,8 +14,9 @@ Order = Literal["likelihood", "expected_actions", "expected_value", "value_per_c
 
 MAX_CANDIDATES = 1000
 MAX_OUTCOMES = 1000
-# Reasons cost about a hundred times the prediction.
+# Reasons cost several times the prediction, and explanations predict anew.
 MAX_REASONED = 100
+MAX_EXPLAINED = 20
 MAX_TOPICS = 50
 MAX_BUCKETS = 200
 MAX_TEXT = 10_000
@@ -131,12 +132,19 @@ class PredictRequest(Asked):
 
     brief: Brief
     candidates: list[Candidate] = Field(min_length=1, max_length=MAX_CANDIDATES)
-    reasons: bool = Field(default=False, description="Whether to say what raises and lowers each expectation.")
+    reasons: bool = Field(default=False, description="Whether to say what raises and lowers each likelihood.")
 
     @model_validator(mode="after")
     def _few_reasons(self) -> PredictRequest:
         _check_reasons(self.reasons, len(self.candidates), "the number of candidates")
         return self
+
+
+class ExplainRequest(Asked):
+    """A brief and the few accounts whose predictions are to be explained."""
+
+    brief: Brief
+    candidates: list[Candidate] = Field(min_length=1, max_length=MAX_EXPLAINED)
 
 
 class Filters(Asked):
@@ -242,15 +250,59 @@ class OutcomesResponse(Answered):
     corrected: int
 
 
+Direction = Literal["raises", "lowers"]
+Contribution = Annotated[
+    float, Field(description="Added to the likelihood. All contributions add up to likelihood less base_likelihood.")
+]
+
+
 class Reason(Answered):
-    """One feature's part in one expectation."""
+    """One feature's part in one likelihood."""
 
     feature: str
+    family: str
     meaning: str
     unit: str
-    value: float | str | None
-    contribution: float = Field(description="On the natural logarithm of the expected actions.")
-    direction: Literal["raises", "lowers"]
+    value: float | str | None = Field(description="In `unit`; null is unknown.")
+    usual: float | None = Field(description="The median of past activations with accounts of the same size, in `unit`.")
+    typical: float | None = Field(description="The median of past activations with the same goal, in `unit`.")
+    contribution: Contribution
+    direction: Direction
+    words: str = Field(description="The value and what it lies beside, as people say it.")
+
+
+class Family(Answered):
+    """What the features of one family add to one likelihood together."""
+
+    family: str
+    contribution: Contribution
+    direction: Direction
+    features: list[Reason] = Field(description="The strongest of the family, strongest first.")
+
+
+class Counterfactual(Answered):
+    """What would be answered if one thing were otherwise; predicted anew, and no promise."""
+
+    change: Literal["fee", "at_least", "platform"]
+    before: float | str | None
+    after: float | str | None
+    account_id: str = Field(description="Whose likelihood it is: on another platform, the influencer's account there.")
+    at_least: int
+    likelihood: float
+    words: str
+
+
+class Explanation(Answered):
+    """Where one likelihood comes from, and what would change it."""
+
+    account_id: str
+    at_least: int
+    likelihood: float = Field(description="As /v1/predict answers it.")
+    base_likelihood: float = Field(
+        description="Of as many actions, for a pair whose scores are the average of past activations with this goal."
+    )
+    families: list[Family] = Field(description="All that have a part in it, strongest first.")
+    counterfactuals: list[Counterfactual] = Field(description="The greatest change first.")
 
 
 class Baselines(Answered):
@@ -303,7 +355,19 @@ class ScoreResponse(Answered):
 
     model_version: str
     features_as_of: datetime = Field(description="What is later in the request is not looked at.")
+    request_id: str | None = Field(
+        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
+    )
     predictions: list[Prediction]
+
+
+class ExplainResponse(Answered):
+    """Explanations in the order of the candidates."""
+
+    model_version: str
+    features_as_of: datetime
+    explanations: list[Explanation]
+    unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no explanation.")
 
 
 class RankResponse(Answered):

@@ -136,6 +136,11 @@ class _Impel:
         """Predict the accounts of an influencer whom the data do not know, out of raw tables."""
         return await to_thread.run_sync(_answered, self.answers.score, request, limiter=self._limiter)
 
+    @bentoml.api(route="/v1/explain")
+    async def explain(self, request: schemas.ExplainRequest, /) -> schemas.ExplainResponse:
+        """Say where the likelihoods of a few candidates come from, and what would change them most."""
+        return await to_thread.run_sync(_answered, self.answers.explain, request, limiter=self._limiter)
+
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
     """Answer as JSON; what the caller can put right becomes an error that BentoML hands on to `ProblemDetails`."""

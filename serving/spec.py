@@ -18,6 +18,7 @@ from scipy import special
 from serving.curves import Curves
 from serving.distribution import ActionDistribution, mean_and_size
 from serving.encoding import Encoding
+from serving.yardsticks import Yardsticks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,7 @@ class Metadata(Record):
 class Spec(Record):
     """All of a bundle but its boosters; `bundle.json` on disk."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     encoding: Encoding
     curves: Curves
     goals: dict[str, GoalShape]
@@ -110,6 +111,7 @@ class Spec(Record):
     posted: PostedShape | None
     thresholds: ThresholdShape | None
     support: dict[str, Range]
+    yardsticks: Yardsticks
     metadata: Metadata = Metadata()
     environment: dict[str, str] = Field(default_factory=environment)
 
@@ -121,6 +123,8 @@ class Spec(Record):
             raise ValueError("curves must be those of the features")
         if len(self.curves.values) != len(self.goals) + 1:
             raise ValueError("curves are needed for each goal and for one never seen")
+        if not self.yardsticks.features <= set(self.encoding.features):
+            raise ValueError("yardsticks must be those of the features")
         if self.thresholds is not None and len(self.thresholds.log_scale) != len(self.goals) + 1:
             raise ValueError("a scale of thresholds is needed for each goal and for one never seen")
         return self

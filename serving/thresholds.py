@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from serving.distribution import FloatArray
 
 EVERY = 3
@@ -44,11 +46,14 @@ class Opinion:
 
     def __call__(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of reaching at_least (n,), whole numbers from 1."""
-        place = np.searchsorted(self._rungs, np.log(at_least) - self._log_scale, side="right") - 1
-        place = np.maximum(place, 0)
+        place = self._place(at_least)
         if self._table is not None:
             return np.asarray(self._table[place, np.arange(len(place))])
         return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+
+    def rung(self, at_least: FloatArray) -> FloatArray:
+        """Return what the booster is told of at_least (n,), whole numbers from 1."""
+        return self._rungs[self._place(at_least)]
 
     def tabulate(self) -> None:
         """Work out every rung of every row now: a search for a quantile asks for many of them."""
@@ -57,6 +62,10 @@ class Opinion:
             stacked = np.empty((rungs, rows, features + 1))
             stacked[:, :, :-1], stacked[:, :, -1] = self._matrix, self._rungs[:, None]
             self._table = self._predict(stacked.reshape(-1, features + 1)).reshape(rungs, rows)
+
+    def _place(self, at_least: FloatArray) -> NDArray[np.intp]:
+        place = np.searchsorted(self._rungs, np.log(at_least) - self._log_scale, side="right") - 1
+        return np.maximum(place, 0)
 
 
 def examples(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -363,13 +365,12 @@ def _say_checks(findings: list[dict[str, str]]) -> None:
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help=".csv or .parquet; by default stdout.")
 @_MODEL
 @_TRACKING
-@click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
+@click.option("--reasons", is_flag=True, help="Say what raises and lowers each likelihood.")
 @_LOG
 def predict(
     data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, folder: Path | None
 ) -> None:
     """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
-    import json
     from functools import partial
 
     from serving.predictor import Predictor
@@ -402,6 +403,7 @@ def predict(
 @_AS_OF
 @_MODEL
 @_TRACKING
+@click.option("--reasons", is_flag=True, help="Say of each account why, and what would change it most.")
 @_JSON
 def rank(
     data: str,
@@ -412,33 +414,34 @@ def rank(
     as_of: pd.Timestamp | None,
     model: str,
     tracking_uri: str | None,
+    reasons: bool,
     as_json: bool,
 ) -> None:
     """Rank all known accounts for a campaign.
 
     By expected value less fee where fees and the value of an action are known, otherwise by expected actions.
+    Reasons are lines below the table, with --json or in CSV all that /v1/explain answers.
     """
     from serving.predictor import Predictor
+    from training import ranking
     from training.files import prepared, read
-    from training.ranking import rank as order
 
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
+    asked: dict[str, Any] = {"campaign": campaign, "as_of": as_of, "at_least": at_least}
     with console.progress("ranking"):
-        ranked = order(
-            predictor,
-            store,
-            campaign=campaign,
-            as_of=as_of,
-            fees=None if fees is None else read(fees),
-            at_least=at_least,
-        ).head(top)
+        fee = None if fees is None else read(fees)
+        ranked = ranking.rank(predictor, store, fees=fee, **asked).head(top)
+        told = ranking.reasons(predictor, store, ranked, **asked) if reasons else []
     if as_json:
-        console.as_json(ranked.to_dict("records"))
+        rows = ranked.to_dict("records")
+        console.as_json([{**row, "reasons": why} for row, why in zip(rows, told, strict=True)] if reasons else rows)
+    elif reasons and not sys.stdout.isatty():
+        console.table(ranked.assign(reasons=[json.dumps(why, ensure_ascii=False) for why in told]))
     else:
-        from training.ranking import FORMATS
-
-        console.table(ranked, formats=FORMATS)
+        console.table(ranked, formats=ranking.FORMATS)
+        for explanation in told:
+            click.echo("\n".join(["", *ranking.lines(explanation)]))
 
 
 @main.command()

@@ -17,6 +17,7 @@ from training.boosting import Learner, Sample, binary_loss, negative_binomial, n
 from training.calibration import OutOfFold, calibrate, fit_moments
 from training.past import read_past
 from training.splits import walk_forward
+from training.yardsticks import learn_yardsticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ _FOLD = 60  # activations for each further fold
 _TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
 _RECENT = 0.7  # how much a fold counts in calibration beside the one after it: markets change
 _EXAMPLES = 16
+_BACKGROUND = 64  # activations of each goal that explanations start from
 RUNGS = np.arange(-6.0, 3.1, 0.75)  # thresholds of the second opinion: log k against the log mean of the goal
 
 
@@ -153,6 +155,7 @@ class ActionModel(BaseEstimator):
                     rungs=tuple(RUNGS.tolist()), log_scale=tuple(past.start(np.arange(len(X)))[:, 0].tolist())
                 ),
                 support=past.support(),
+                yardsticks=learn_yardsticks(X),
                 metadata=Metadata(
                     trained_from=past.decided_at.min().to_pydatetime(),
                     trained_until=past.closed_at.max().to_pydatetime(),
@@ -163,6 +166,7 @@ class ActionModel(BaseEstimator):
             posted=posted_text,
             thresholds=thresholds_text,
             examples=X.iloc[spread].reset_index(drop=True),
+            background=X.iloc[past.spread_by_goal(_BACKGROUND)].reset_index(drop=True),
             n_threads=self.n_threads,
         )
         self.out_of_fold_ = pd.DataFrame(

@@ -70,6 +70,12 @@ class Past(NamedTuple):
         start[:, 0] += additive.linear(matrix, goal)
         return Sample(matrix, self.actions[rows], start)
 
+    def spread_by_goal(self, most: int) -> NDArray[np.intp]:
+        """Return so many rows of each goal at most, spread evenly over the time in which they were decided."""
+        order = np.argsort(self.decided_at.to_numpy(), kind="stable")
+        of_goal = [order[self.goal[order] == number] for number in range(len(self.goals))]
+        return np.concatenate([own[np.unique(np.linspace(0, len(own) - 1, most).astype(np.intp))] for own in of_goal])
+
     def support(self) -> dict[str, Range]:
         """Return where the training rows lie, for the features that say who and what was ever hired."""
         ranges = {}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from features.errors import DataError, nearest
+from serving.explain import explain
 from serving.predictor import baselines
 
 if TYPE_CHECKING:
     from features.store import EventStore
     from serving.predictor import Predictor
 
+FAMILIES = 3
+"""How many families of features are told of one account."""
 _ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high")
 FORMATS = {
     "likelihood": ".3f",
@@ -69,9 +72,8 @@ def rank(
         raise DataError(f"There is no campaign {campaign!r} in the data.{nearest(campaign, known)}")
     if fees is not None and not {"account_id", "fee"} <= set(fees.columns):
         raise DataError(f"The fees need the columns account_id and fee; they have {', '.join(map(str, fees.columns))}.")
-    pairs = store.accounts[["account_id"]] if fees is None else fees[["account_id", "fee"]]
-    pairs = pairs.assign(campaign_id=campaign, decided_at=store.newest if as_of is None else as_of)
-    pairs = pairs.assign(at_least=np.nan if at_least is None else float(at_least)).reset_index(drop=True)
+    accounts = store.accounts[["account_id"]] if fees is None else fees[["account_id", "fee"]]
+    pairs = _pairs(store, accounts, campaign, as_of, at_least)
     X = predictor.features(store, pairs)
     answer = predictor.predict(X, pairs=pairs, campaigns=store.campaigns)
     fee = pairs["fee"].to_numpy(np.float64) if "fee" in pairs else np.full(len(pairs), np.nan)
@@ -92,3 +94,35 @@ def rank(
     )
     first = "net_value" if ranked["net_value"].notna().any() else "expected_actions"
     return ranked.sort_values([first, "account_id"], ascending=[False, True], ignore_index=True)
+
+
+def reasons(
+    predictor: Predictor,
+    store: EventStore,
+    ranked: pd.DataFrame,
+    *,
+    campaign: str,
+    as_of: pd.Timestamp | None = None,
+    at_least: int | None = None,
+) -> list[dict[str, Any]]:
+    """Explain some rows of a ranking, in their order; see `serving.explain`. Options are those of `rank`."""
+    pairs = _pairs(store, ranked[["account_id", "fee"]], campaign, as_of, at_least)
+    return explain(predictor, store, pairs=pairs)
+
+
+def lines(explanation: dict[str, Any]) -> list[str]:
+    """Say an explanation in a few lines: base, strongest families with their strongest feature, greatest change."""
+    likelihood, base = explanation["likelihood"], explanation["base_likelihood"]
+    said = [f"{explanation['account_id']}: likelihood {likelihood:.3f}, {base:.3f} for past activations on average"]
+    said += [
+        f"  {family['contribution']:+.3f} {family['family']}: {family['features'][0]['words']}"
+        for family in explanation["families"][:FAMILIES]
+    ]
+    return said + [f"  {change['words']}" for change in explanation["counterfactuals"][:1]]
+
+
+def _pairs(
+    store: EventStore, accounts: pd.DataFrame, campaign: str, as_of: pd.Timestamp | None, at_least: int | None
+) -> pd.DataFrame:
+    pairs = accounts.assign(campaign_id=campaign, decided_at=store.newest if as_of is None else as_of)
+    return pairs.assign(at_least=np.nan if at_least is None else float(at_least)).reset_index(drop=True)

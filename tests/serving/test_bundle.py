@@ -26,6 +26,7 @@ ROWS = 400
 FILES = (
     "SHA256SUMS",
     "actions.txt",
+    "background.parquet",
     "bundle.json",
     "canary.parquet",
     "followers.json",
@@ -80,7 +81,7 @@ def answers(bundle: Bundle, X: pd.DataFrame) -> np.ndarray:
     thresholds = (0, 1, 2, 7, 100, 10_000)
     columns = [found.likelihood(at_least) for at_least in thresholds]
     columns += [found.likelihood(np.ceil(found.expected())), found.expected(), *found.interval(), *found.interval(0.5)]
-    return np.column_stack([*columns, bundle.contributions(X).to_numpy()])
+    return np.column_stack(columns)
 
 
 def same_bits(one: np.ndarray, two: np.ndarray) -> bool:
@@ -153,7 +154,6 @@ def test_order_of_columns_and_further_columns_do_not_matter(bundle: Bundle, X: p
     other = X[X.columns[::-1]].assign(account_id="a", at_least=3.0, zebra=np.nan)
     assert same_bits(answers(bundle, other), answers(bundle, X))
     assert (bundle.support(other) == bundle.support(X)).all()
-    assert list(bundle.contributions(other).columns) == [*bundle.features, "baseline"]
 
 
 @pytest.mark.parametrize("kind", ["object", "category", "str"])
@@ -170,9 +170,8 @@ def test_each_row_is_answered_by_itself(bundle: Bundle, X: pd.DataFrame) -> None
 
 @pytest.mark.parametrize("name", ["goal", "log_followers", "kred_influence"])
 def test_a_missing_column_is_named(bundle: Bundle, X: pd.DataFrame, name: str) -> None:
-    for ask in (bundle.distribution, bundle.contributions):
-        with pytest.raises(BundleError, match=f"the feature table lacks column '{name}', which the model needs"):
-            ask(X.drop(columns=name))
+    with pytest.raises(BundleError, match=f"the feature table lacks column '{name}', which the model needs"):
+        bundle.distribution(X.drop(columns=name))
 
 
 def test_a_column_of_nearly_that_name_is_proposed(bundle: Bundle, X: pd.DataFrame) -> None:
@@ -219,18 +218,6 @@ def test_no_rows(bundle: Bundle, X: pd.DataFrame) -> None:
     for answer in (found.expected(), found.likelihood(3), found.likelihood(np.empty(0)), low, high):
         assert answer.shape == (0,)
     assert bundle.support(nothing).shape == (0,)
-    assert bundle.contributions(nothing).shape == (0, len(bundle.features) + 1)
-
-
-def test_contributions_sum_to_the_log_of_the_mean(bundle: Bundle, X: pd.DataFrame) -> None:
-    asked = pd.concat([X, X.head(20).assign(goal="never seen")]).set_index(pd.Index(range(1000, 1620)))
-    parts = bundle.contributions(asked)
-    assert parts.index.equals(asked.index)
-    np.testing.assert_allclose(parts.sum(axis=1), np.log(bundle.distribution(asked).mean), rtol=0, atol=1e-9)
-    # Followers drive the made-up outcomes: they explain most of what differs within a goal.
-    spread = parts.groupby(asked["goal"]).std().loc[["sale", "traffic"]].drop(columns="baseline")
-    assert (spread.idxmax(axis=1) == "log_followers").all()
-    assert (parts["kred_influence"] == 0).all()
 
 
 def test_support_of_constructed_rows(bundle: Bundle) -> None:
@@ -333,11 +320,15 @@ def test_a_resealed_bundle_loads(copy: Path) -> None:
     assert Bundle.load(copy).metadata.name == "other"
 
 
+def usual(spec: dict[str, Any]) -> dict[str, Any]:
+    return spec["yardsticks"]["goal"]["sale"]["usual"]
+
+
 CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("unknown key", lambda spec: spec.update(extra=1), "extra: Extra inputs are not permitted"),
     ("unknown inner key", lambda spec: spec["pool"].update(extra=1), r"pool\.extra: Extra inputs"),
     ("key gone", lambda spec: spec.pop("curves"), "curves: Field required"),
-    ("format", lambda spec: spec.update(format=1), "has bundle format 1, this version reads 2"),
+    ("format", lambda spec: spec.update(format=1), "has bundle format 1, this version reads 3"),
     ("no format", lambda spec: spec.pop("format"), "has bundle format None"),
     ("not finite", lambda spec: spec["pool"].update(log_mean="nan"), r"pool\.log_mean"),
     ("negative weight", lambda spec: spec["pool"].update(weight=-1.0), r"pool\.weight"),
@@ -350,6 +341,11 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("no thresholds", lambda spec: spec.update(thresholds=None), "do not belong together"),
     ("no labels", lambda spec: spec["metadata"].update(follower_labels=None), "do not belong together"),
     ("other labels", lambda spec: spec["metadata"].update(follower_labels=[1, 2]), "do not belong together"),
+    ("no yardsticks", lambda spec: spec.pop("yardsticks"), "yardsticks: Field required"),
+    ("yardstick of nothing", lambda spec: usual(spec).update(fame=usual(spec)["fee_log"]), "must be those of the feat"),
+    ("yardstick too short", lambda spec: usual(spec)["fee_log"].pop(), "one usual value per size"),
+    ("yardstick not finite", lambda spec: usual(spec).update(fee_log=["nan"] * 7), "usual.fee_log.0"),
+    ("sizes", lambda spec: spec["yardsticks"]["goal"]["sale"]["sizes"].reverse(), "sizes must increase"),
     ("no posting", lambda spec: spec.update(posted=None), CANARY),
     ("other calibration", lambda spec: spec["goals"]["sale"].update(intercept=0.3), CANARY),
     ("other weight", lambda spec: spec["goals"]["traffic"].update(weight=0.123), CANARY),
@@ -374,7 +370,7 @@ def test_a_file_of_something_else(copy: Path, name: str, content: bytes) -> None
         Bundle.load(copy)
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "canary.parquet"])
+@pytest.mark.parametrize("name", ["bundle.json", "canary.parquet", "background.parquet"])
 def test_a_file_that_is_no_text(copy: Path, name: str) -> None:
     (copy / name).write_bytes(b"\xff\xfe")
     reseal(copy)
@@ -394,6 +390,18 @@ def test_an_example_lacks_a_feature(copy: Path) -> None:
     pd.read_parquet(copy / "canary.parquet").drop(columns="fee_log").to_parquet(copy / "canary.parquet")
     reseal(copy)
     with pytest.raises(BundleError, match="lacks column 'fee_log'"):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [("no column", "lacks column 'fee_log'"), ("no sale", "do not belong together")]
+)
+def test_a_background_that_explanations_cannot_start_from(copy: Path, change: str, message: str) -> None:
+    background = pd.read_parquet(copy / "background.parquet")
+    changed = {"no column": background.drop(columns="fee_log"), "no sale": background[background["goal"] != "sale"]}
+    changed[change].to_parquet(copy / "background.parquet")
+    reseal(copy)
+    with pytest.raises(BundleError, match=message):
         Bundle.load(copy)
 
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from features.errors import BundleError, DataError, ImpelError, SettingError, TrackingError
 from features.offer import break_even
+from serving.attribution import Attribution
 from serving.bundle import Bundle
-from serving.predictor import REASONS, Predictor, baselines
+from serving.predictor import Predictor, baselines
+from serving.reasons import REASONS
 from tests.models import NUMBERS, made_bundle, made_features
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def test_expected_value_is_null_where_the_value_is(predictor: Predictor) -> None
 def test_reasons_are_the_strongest_contributions(predictor: Predictor) -> None:
     X = made_features(ROWS, seed=3)
     answer = predictor.predict(X, pairs=pairs(), campaigns=CAMPAIGNS, reasons=True)
-    parts = predictor.bundle.contributions(X).drop(columns="baseline")
+    parts = pd.DataFrame(Attribution(predictor.bundle)(X, answer["at_least"].to_numpy()).parts, columns=X.columns)
     for row, reasons in enumerate(answer["reasons"]):
         strongest = parts.iloc[row].abs().sort_values(ascending=False)
         assert len(reasons) == min(REASONS, int((strongest > 0).sum()))
@@ -139,8 +141,38 @@ def test_reasons_are_the_strongest_contributions(predictor: Predictor) -> None:
             assert reason["contribution"] == parts.iloc[row][reason["feature"]]
             assert reason["direction"] == ("raises" if reason["contribution"] > 0 else "lowers")
             assert reason["meaning"]
+            assert reason["words"]
             known = X.iloc[row][reason["feature"]]
             assert reason["value"] == (None if pd.isna(known) else known)
+
+
+def test_families_add_up_to_likelihood_less_base(predictor: Predictor) -> None:
+    X, at_least = made_features(50, seed=3), np.arange(1.0, 51.0)
+    told = predictor.reasons.by_family(X, at_least)
+    assert [each["likelihood"] for each in told] == predictor.bundle.distribution(X).likelihood(at_least).tolist()
+    for each in told:
+        total = sum(family["contribution"] for family in each["families"])
+        assert each["base_likelihood"] + total == pytest.approx(each["likelihood"], abs=1e-15)
+        sizes = [abs(family["contribution"]) for family in each["families"]]
+        assert sizes == sorted(sizes, reverse=True)
+        assert {family["family"] for family in each["families"]} <= {"engagement", "offer", "social scores"}
+        for family in each["families"]:
+            assert {feature["family"] for feature in family["features"]} == {family["family"]}
+
+
+def test_reasons_name_what_is_usual_and_what_is_typical(predictor: Predictor) -> None:
+    X = made_features(50, seed=3)
+    past = predictor.bundle.background
+    rates = past.groupby("goal")["engagement_rate_median_90d"].median()
+    told = predictor.reasons.strongest(X, np.full(50, 3.0), most=9)
+    for row, reasons in enumerate(told):
+        rate = next((each for each in reasons if each["feature"] == "engagement_rate_median_90d"), None)
+        if rate is None:
+            continue
+        assert rate["typical"] == rates[X["goal"][row]]
+        assert rate["usual"] == pytest.approx(rates.mean(), rel=0.4), "it does not depend on the size here"
+        assert f"{X['platform'][row]} accounts of this size" in rate["words"] or rate["value"] is None
+    assert any(each["feature"] == "platform" and each["usual"] is None for reasons in told for each in reasons)
 
 
 def test_reasons_do_not_change_the_answer(predictor: Predictor) -> None:

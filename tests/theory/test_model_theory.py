@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
+from serving.attribution import Attribution
 from training.model import ActionModel
 
 PAST, FRESH = 3000, 6000
@@ -168,7 +169,8 @@ def test_expected_actions_are_unbiased_by_goal(model: ActionModel, fresh: World)
 
 
 def test_a_family_without_signal_has_nothing_to_say(model: ActionModel, fresh: World) -> None:
-    variance = model.bundle_.contributions(fresh.X).var()
+    parts = Attribution(model.bundle_)(fresh.X, asked(fresh, 1.0)).parts
+    variance = pd.DataFrame(parts, columns=model.bundle_.features).var()
     assert variance[NOISE].sum() <= 0.01 * variance.sum()
 
 

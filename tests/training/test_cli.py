@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from training.cli import main
+from training.ranking import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +142,28 @@ def test_rank_orders_by_what_a_hire_earns(market: Path, home: Path) -> None:
     expected = [row["expected_actions"] for row in without_fees]
     assert len(expected) == 20
     assert expected == sorted(expected, reverse=True)
+
+
+def test_rank_says_why(market: Path, home: Path) -> None:
+    asked = ["rank", market, "--campaign", "c0029", "--fees", home / "fees.csv", "--top", 3]
+    plain = json.loads(impel(*asked, "--json").stdout)
+    told = json.loads(impel(*asked, "--reasons", "--json").stdout)
+    for row, said in zip(told, plain, strict=True):
+        why = row.pop("reasons")
+        assert row == said
+        assert [why[name] for name in ("account_id", "at_least", "likelihood")] == [
+            said[name] for name in ("account_id", "at_least", "likelihood")
+        ]
+        total = sum(family["contribution"] for family in why["families"])
+        assert why["base_likelihood"] + total == pytest.approx(why["likelihood"], abs=1e-15)
+        assert "fee" in {change["change"] for change in why["counterfactuals"]}
+        first, *others = lines(why)
+        assert first.startswith(f"{row['account_id']}: likelihood {row['likelihood']:.3f}")
+        assert len(others) == 4
+        assert why["families"][0]["features"][0]["words"] in others[0]
+        assert others[-1].strip() == why["counterfactuals"][0]["words"]
+    read = pd.read_csv(io.StringIO(impel(*asked, "--reasons").stdout))
+    assert [json.loads(why)["account_id"] for why in read["reasons"]] == [row["account_id"] for row in plain]
 
 
 def test_backtest_writes_its_report(market: Path, home: Path) -> None:

@@ -1,0 +1,224 @@
+"""Exact Shapley values of a booster's raw scores, for rows against the rows of a background.
+
+The game is the interventional one (Lundberg et al. 2020; Janzing et al. 2020): a coalition of features has the values
+of the explained row, the others those of a background row, and what is shared out is the raw score less the mean score
+of the background. LightGBM's own `pred_contrib` shares out against averages along the paths of the trees instead, which
+can hold no input fixed.
+
+For a tree the game is a sum over leaves, and for one leaf it has a closed form (`serving.shapley_kernels`): that of
+Lundberg et al., leaf by leaf. As in Woodelf (Nadel and Wettenstein 2026), background rows that are alike to a leaf
+count as one.
+"""
+
+from __future__ import annotations
+
+from math import factorial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from serving.shapley_kernels import leaf_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import lightgbm
+    from numpy.typing import NDArray
+
+    from serving.distribution import FloatArray
+
+    Path = tuple[tuple[int, bool], ...]
+
+_ZERO = 1e-35  # what LightGBM takes for 0 where 0 means missing
+_ROWS = 64  # at a time, so that memory does not grow with the number of rows
+_UNREACHED = -1
+
+
+class Background(NamedTuple):
+    """What the leaves of a booster make of some rows.
+
+    Attributes
+    ----------
+    seen, share : arrays
+        Distinct codes of the rows and how many of them have each; of leaf l at `start[l]` to `start[l + 1]`.
+    start : array of shape (leaves + 1,)
+    mean : array of shape (leaves,)
+        What each leaf adds to the rows' mean score.
+    """
+
+    seen: NDArray[np.int64]
+    share: FloatArray
+    start: NDArray[np.int64]
+    mean: FloatArray
+
+
+class TreeShapley:
+    """The trees of a booster, laid out by leaf.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        With constant leaves.
+    fixed : int, optional
+        A column of the matrix that is no player: background rows take it over from the explained row.
+    """
+
+    def __init__(self, booster: lightgbm.Booster, *, fixed: int | None = None) -> None:
+        model = booster.dump_model()
+        self.features: int = model["max_feature_idx"] + 1
+        self.outputs: int = model["num_tree_per_iteration"]
+        nodes: list[dict[str, Any]] = []
+        value: list[float] = []
+        output: list[int] = []
+        width: list[int] = []
+        # A slot is one player of one leaf, with all conditions that the leaf puts to it.
+        player: list[int] = []
+        slots: list[int] = []
+        conditions: list[tuple[int, bool]] = []
+        demands: list[tuple[int, int, bool]] = []
+        for tree in model["tree_info"]:
+            for at_leaf, path in _leaves(tree["tree_structure"], nodes, ()):
+                by_feature: dict[int, list[tuple[int, bool]]] = {}
+                for node, goes_left in path:
+                    by_feature.setdefault(nodes[node]["split_feature"], []).append((node, goes_left))
+                demands += [(len(value), *step) for step in by_feature.pop(fixed, [])] if fixed is not None else []
+                for feature, steps in by_feature.items():
+                    player.append(feature)
+                    slots.append(len(conditions))
+                    conditions += steps
+                value.append(at_leaf)
+                output.append(tree["tree_index"] % self.outputs)
+                width.append(len(by_feature))
+        self._nodes = _Nodes.of(nodes)
+        self._value, self._output = np.array(value, dtype=np.float64), np.array(output, dtype=np.int64)
+        self._width, self._player = np.array(width, dtype=np.int64), np.array(player, dtype=np.int64)
+        self._first = np.cumsum(self._width) - self._width
+        self._bit = np.arange(len(player)) - np.repeat(self._first, self._width)
+        self._slots, self._conditions = np.array(slots, dtype=np.int64), np.array(conditions, dtype=np.int64)
+        self._demands = np.array(demands, dtype=np.int64).reshape(-1, 3).T
+        most = range(max(width, default=0) + 1)
+        self._weight = np.array([[factorial(p) * factorial(q) / factorial(p + q + 1) for q in most] for p in most])
+
+    def background(self, matrix: FloatArray) -> Background:
+        """Return what the leaves make of at least one row of a matrix (rows, features); fixed columns are not read."""
+        codes = self._codes(self._nodes.left(matrix))
+        found = [np.unique(column, return_counts=True) for column in codes.T]
+        everybody = (1 << self._width) - 1
+        return Background(
+            seen=np.concatenate([seen for seen, _ in found]),
+            share=np.concatenate([count for _, count in found]) / len(matrix),
+            start=np.cumsum([0, *(len(seen) for seen, _ in found)]),
+            mean=self._value * (codes == everybody).mean(axis=0),
+        )
+
+    def values(self, matrix: FloatArray, background: Background) -> tuple[FloatArray, FloatArray]:
+        """Return the mean raw scores of the background, and what each feature adds to them.
+
+        Parameters
+        ----------
+        matrix : array of shape (rows, features)
+        background : Background
+
+        Returns
+        -------
+        base : array of shape (rows, outputs)
+            The same for all rows that have the fixed column in common.
+        parts : array of shape (rows, outputs, features)
+            Base and parts of an output add up to the booster's raw score.
+        """
+        base = np.zeros((len(matrix), self.outputs))
+        parts = np.zeros((len(matrix), self.outputs, self.features))
+        for first in range(0, len(matrix), _ROWS):
+            rows = slice(first, first + _ROWS)
+            left = self._nodes.left(matrix[rows])
+            codes = self._codes(left)
+            leaf, node, goes_left = self._demands
+            row, place = np.nonzero(left[:, node] != goes_left)
+            codes[row, leaf[place]] = _UNREACHED
+            leaf_values(
+                codes,
+                self._value,
+                self._width,
+                self._first,
+                self._player,
+                self._output,
+                background.seen,
+                background.share,
+                background.start,
+                background.mean,
+                self._weight,
+                base[rows],
+                parts[rows],
+            )
+        return base, parts
+
+    def _codes(self, left: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return per row and leaf a number whose bits say which of the leaf's players meet its conditions."""
+        if not len(self._player):
+            return np.zeros((len(left), len(self._value)), dtype=np.int64)
+        node, goes_left = self._conditions.T
+        met = np.logical_and.reduceat(left[:, node] == goes_left, self._slots, axis=1)
+        # Sums by way of running totals: a tree that is a single leaf has no slot.
+        total = np.zeros((len(left), len(self._player) + 1), dtype=np.int64)
+        np.cumsum(met.astype(np.int64) << self._bit, axis=1, out=total[:, 1:])
+        return total[:, self._first + self._width] - total[:, self._first]
+
+
+class _Nodes(NamedTuple):
+    """The decisions of all trees, with LightGBM's rules for what is missing; all of shape (nodes,) but `members`.
+
+    Attributes
+    ----------
+    members : array of shape (nodes, codes)
+        Of decisions about categories: which codes go left.
+    """
+
+    feature: NDArray[np.int64]
+    threshold: FloatArray
+    categorical: NDArray[np.bool_]
+    missing: NDArray[np.str_]
+    default_left: NDArray[np.bool_]
+    members: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, nodes: list[dict[str, Any]]) -> _Nodes:
+        categorical = np.array([node["decision_type"] == "==" for node in nodes], dtype=bool)
+        codes = [
+            [int(code) for code in node["threshold"].split("||")] if texts else []
+            for node, texts in zip(nodes, categorical, strict=True)
+        ]
+        members = np.zeros((len(nodes), 1 + max((max(own, default=0) for own in codes), default=0)), dtype=bool)
+        for place, own in enumerate(codes):
+            members[place, own] = True
+        return cls(
+            feature=np.array([node["split_feature"] for node in nodes], dtype=np.int64),
+            threshold=np.array([0.0 if codes[i] else node["threshold"] for i, node in enumerate(nodes)]),
+            categorical=categorical,
+            missing=np.array([node["missing_type"] for node in nodes], dtype=np.str_),
+            default_left=np.array([node["default_left"] for node in nodes], dtype=bool),
+            members=members,
+        )
+
+    def left(self, matrix: FloatArray) -> NDArray[np.bool_]:
+        """Return whether each row of a matrix goes left at each node, (rows, nodes)."""
+        value = matrix[:, self.feature]
+        unknown = np.isnan(value)
+        value[unknown] = 0.0
+        missing = (self.missing == "NaN") & unknown | (self.missing == "Zero") & (np.abs(value) <= _ZERO)
+        answer = np.where(missing, self.default_left, value <= self.threshold)
+        texts = np.flatnonzero(self.categorical)
+        code = np.where(unknown[:, texts], -1.0, value[:, texts])
+        known = (code >= 0) & (code < self.members.shape[1])
+        answer[:, texts] = known & self.members[texts, np.where(known, code, 0).astype(np.intp)]
+        return answer
+
+
+def _leaves(node: dict[str, Any], nodes: list[dict[str, Any]], path: Path) -> Iterator[tuple[float, Path]]:
+    """Yield value and path of each leaf below a node of LightGBM's dump, and add its nodes to the list."""
+    if "leaf_value" in node:
+        yield node["leaf_value"], path
+        return
+    place = len(nodes)
+    nodes.append(node)
+    yield from _leaves(node["left_child"], nodes, (*path, (place, True)))
+    yield from _leaves(node["right_child"], nodes, (*path, (place, False)))
