@@ -24,7 +24,7 @@ KINDS: dict[Kind, str] = {
 MEANINGS = {
     "account_id": "the account, under one id in all tables",
     "influencer_id": "who owns it; several accounts may have one owner",
-    "platform": "instagram, tiktok, youtube, x, facebook, pinterest, twitch, linkedin, blog, or another lower-case name",
+    "platform": "instagram, tiktok, youtube, x, facebook, pinterest, twitch, linkedin, blog, or another in lower case",
     "country": "ISO 3166 alpha-2, such as GB",
     "language": "ISO 639-1, such as en",
     "created_at": "when the account was opened",
@@ -81,8 +81,8 @@ _HEAD = """\
 
 <!-- Made by `make docs` from features/tables.py; do not edit. -->
 
-What you bring: one table per file (`posts.parquet`, a folder `posts/` of Parquet parts, or `posts.csv`) in one folder, or
-one table per name in a database. `impel check` says what is wrong, all at once.
+What you bring: one table per file (`posts.parquet`, a folder `posts/` of Parquet parts, or `posts.csv`) in one folder,
+or one table per name in a database. `impel check` says what is wrong, all at once.
 
 - Ids are texts. Moments are UTC; naive ones are taken as UTC.
 - Null means *not measured*, 0 means *measured, none*. A platform that hides shares gives null, never 0.

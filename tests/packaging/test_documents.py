@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from serving.launch import running
 from tests.packaging.documents import ELSEWHERE, ROOT, answer, commands, environment, programs, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 HOW_TO = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "how-to").glob("*.md"))
 
@@ -26,7 +30,7 @@ def outputs(place: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def address(outputs: dict[str, str], place: Path) -> str:
+def address(outputs: dict[str, str], place: Path) -> Iterator[str]:
     assert outputs
     uri = f"sqlite:///{place / '.impel' / 'mlflow.db'}"
     with running(data=place / "market", model="models:/impel@champion", tracking_uri=uri) as where:
@@ -99,7 +103,7 @@ def test_python_example(outputs: dict[str, str], place: Path) -> None:
 
 def test_completion_by_the_tab_key() -> None:
     (call,) = (command for command in commands("docs/reference/command-line.md") if command.startswith("eval"))
-    script = f'{call}; complete -p impel'
+    script = f"{call}; complete -p impel"
     done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
     assert "_impel_completion" in done.stdout, done.stderr
 
