@@ -242,7 +242,7 @@ class Answers:
             catalogue_digest=self.predictor.bundle.metadata.catalogue_digest,
             decided_at=self._as_of(),
             brief=brief,
-            accounts=pairs.accounts.ids[pairs.rows],
+            accounts=pairs.accounts.ids[pairs.rows].tolist(),
             fee=fee,
             scores=scores,
             features=pairs.frame,

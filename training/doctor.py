@@ -19,13 +19,13 @@ from packaging.specifiers import SpecifierSet
 
 from features import EventStore, open_tables
 from features.catalogue import digest
-from features.errors import ImpelError, nearest
+from features.errors import ImpelError, nearest, without_password
 from features.manifest import Manifest, is_store
 from features.prepare import MEMORY
 from serving.bundle import Bundle
 from serving.fetch import locate
 from serving.libraries import needs
-from serving.settings import VARIABLES, home, sqlite_file, tracking_uri, without_password
+from serving.settings import VARIABLES, home, sqlite_file, tracking_uri
 from serving.spec import environment
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features import build, catalogue
-from features.errors import DataError
+from features.errors import DataError, without_password
 from serving.reference import Reference
-from serving.settings import home, without_password
+from serving.settings import home
 from training import metrics, registry
 from training.backtest import backtest, first_decision
 from training.follower_labels import use_labels

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from features.catalogue.entry import Family
     from serving.spec import Metadata
     from training.backtest import Backtest
 
@@ -23,7 +24,7 @@ def write(
     metadata: Metadata,
     *,
     source: str,
-    lost: Mapping[str, tuple[str, ...]],
+    lost: Mapping[Family, tuple[str, ...]],
     goals: Mapping[str, int],
     judged: Backtest | None,
 ) -> None:
