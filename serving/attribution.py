@@ -6,10 +6,11 @@ with the same goal (the background of the bundle). From there to the row's own l
 - Each score (log mean, log size, logit of being posted, logit of the second opinion) is shared out exactly. Shapley
   values of the trees against the background (`serving.tree_shapley`), and of the curves, which add up: what a curve
   differs from its average over the background. The number of actions asked for is no feature: it is the same in both.
-- The likelihood is a smooth function of the four scores: distribution, calibration of the goal and second opinion
-  together. Integrated gradients (Sundararajan et al. 2017), the Shapley values of Aumann and Shapley (1974) for
-  quantities that come in any amount, share out its way from base to likelihood along the straight line between them;
-  what a score gets is handed on to its features in proportion to their shares, as in Chen et al. (2022).
+- The logit of the likelihood is a smooth function of the four scores: distribution, calibration of the goal and second
+  opinion together. Integrated gradients (Sundararajan et al. 2017), the Shapley values of Aumann and Shapley (1974) for
+  quantities that come in any amount, share out its way from base to row along the straight line between their scores;
+  what a score gets is handed on to its features in proportion to their shares, as in Chen et al. (2022). One factor per
+  row then turns logits into probability points, so that their order is the same on either scale.
 
 The parts are no SHAP values of the likelihood: those would ask for the likelihood of every mixture of two pairs.
 """
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.bundle import Bundle
-    from serving.distribution import FloatArray
+    from serving.distribution import ActionDistribution, FloatArray
     from serving.tree_shapley import Background
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -101,10 +102,13 @@ class Attribution:
         said = bundle.spec.distribution(goal, score, posted, opinion).likelihood(at_least)
         start = self._likelihood(goal, base, at_least)
         slopes = self._slopes(goal, base, own, at_least)
-        parts = np.zeros(matrix.shape)
+        logits = np.zeros(matrix.shape)
         for head in range(_HEADS):
-            parts += slopes[head][:, None] * shares[:, head]
-        return Attributed(said, start, _added_up(parts, said - start))
+            logits += slopes[head][:, None] * shares[:, head]
+        way = self._logit(goal, own, at_least) - self._logit(goal, base, at_least)
+        far = np.abs(way) > _STEP
+        factor = np.where(far, (said - start) / np.where(far, way, 1.0), said * (1 - said))
+        return Attributed(said, start, _added_up(factor[:, None] * logits, said - start, shares))
 
     def _shares(self, goal: int, matrix: FloatArray, rungs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the average scores of a goal's background, (n, 4), and what each feature adds: (n, 4, features)."""
@@ -124,16 +128,25 @@ class Attribution:
 
     def _likelihood(self, goal: NDArray[np.intp], scores: FloatArray, at_least: FloatArray) -> FloatArray:
         """Return the likelihood by scores (n, 4): log mean, log size, posted, second opinion."""
+        return self._distribution(goal, scores).likelihood(at_least)
+
+    def _logit(self, goal: NDArray[np.intp], scores: FloatArray, at_least: FloatArray) -> FloatArray:
+        """Return the logit of the likelihood, without the limits that keep likelihoods from being certain."""
+        found = self._distribution(goal, scores)
+        return found.intercept + found.slope * found.logit(at_least)
+
+    def _distribution(self, goal: NDArray[np.intp], scores: FloatArray) -> ActionDistribution:
+        """Return the distribution by scores, with what the second opinion says in its intercept."""
         found = self.bundle.spec.distribution(goal, scores[:, :2], scores[:, 2], None)
-        return replace(found, intercept=found.intercept + found.weight * scores[:, 3]).likelihood(at_least)
+        return replace(found, intercept=found.intercept + found.weight * scores[:, 3])
 
     def _slopes(self, goal: NDArray[np.intp], base: FloatArray, own: FloatArray, at_least: FloatArray) -> FloatArray:
-        """Return the average slope of the likelihood in each score on the way from base to own, (4, n)."""
+        """Return the average slope of the logit in each score on the way from base to own, (4, n)."""
         line = base + _ALONG[:, None, None] * (own - base)
         steps = _STEP * np.stack([np.eye(_HEADS), -np.eye(_HEADS)])
         points = line + steps[:, :, None, None, :]  # direction, head, place on the line, row, head
         each = points.size // (_HEADS * max(len(own), 1))
-        said = self._likelihood(np.tile(goal, each), points.reshape(-1, _HEADS), np.tile(at_least, each))
+        said = self._logit(np.tile(goal, each), points.reshape(-1, _HEADS), np.tile(at_least, each))
         ahead, behind = said.reshape(points.shape[:-1])
         slopes: FloatArray = np.zeros((_HEADS, len(own)))
         for weight, slope in zip(_WEIGHTS, np.moveaxis((ahead - behind) / (2 * _STEP), 1, 0), strict=True):
@@ -172,13 +185,16 @@ class Attribution:
         return TreeShapley(self.bundle.thresholds, fixed=len(self.bundle.features))
 
 
-def _added_up(parts: FloatArray, total: FloatArray) -> FloatArray:
+def _added_up(parts: FloatArray, total: FloatArray, shares: FloatArray) -> FloatArray:
     """Return parts (n, features) that add up to a total (n,): what integration missed, shared out by their size.
 
+    Where it saw nothing of the way, because that is flat but for a step, shares (n, 4, features) take the parts' place.
     Twice, for what rounding leaves the first time.
     """
     for _ in range(2):
         size = np.abs(parts)
+        unseen = size.sum(axis=1) == 0
+        size[unseen] = np.abs(shares[unseen]).sum(axis=1)
         whole = size.sum(axis=1)
         missed = (total - parts.sum(axis=1)) / np.where(whole > 0, whole, 1.0)
         parts = parts + missed[:, None] * size
