@@ -154,7 +154,7 @@ class Answers:
             accounts=accounts,
             fee=fee,
             scores=scores,
-            X=X,
+            features=lambda: X,
         )
         return answered.request_id if self.record(answered) else None
 

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,7 +28,7 @@ from features.catalogue import CATEGORIES
 from features.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -80,7 +81,7 @@ class Answered:
     brief : what was asked about
     accounts, fee : (n,) answered accounts with what is offered to them
     scores : of shape (n,), as `Predictor.score` returns them
-    X : their features
+    features : makes the table of their features; called when they are written, not when they are answered
     """
 
     request_id: str
@@ -93,7 +94,22 @@ class Answered:
     accounts: Sequence[str]
     fee: Any
     scores: Mapping[str, Any]
-    X: pd.DataFrame
+    features: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def X(self) -> pd.DataFrame:
+        """The features."""
+        return self.features()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the features that are numbers; the texts of `CATEGORIES` stand behind them."""
+        return list(self.X.columns[: -len(CATEGORIES)])
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Return them as an array of shape (n, features)."""
+        return self.X.iloc[:, : -len(CATEGORIES)].to_numpy()
 
 
 def table_of(answers: Sequence[Answered]) -> pa.Table:
@@ -118,10 +134,9 @@ def table_of(answers: Sequence[Answered]) -> pa.Table:
         name: np.concatenate([one.scores[name] for one in answers])
         for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", "support")
     }
-    numbers = [name for name in answers[0].X.columns if name not in CATEGORIES]
-    matrix = np.concatenate([one.X[numbers].to_numpy() for one in answers])
-    texts = {name: [text for one in answers for text in one.X[name]] for name in CATEGORIES}
-    return rows(columns, numbers=dict(zip(numbers, matrix.T, strict=True)), texts=texts)
+    matrix = np.concatenate([one.matrix for one in answers])
+    texts = {name: np.concatenate([one.X[name].to_numpy(object) for one in answers]) for name in CATEGORIES}
+    return rows(columns, numbers=dict(zip(answers[0].names, matrix.T, strict=True)), texts=texts)
 
 
 def rows(columns: Mapping[str, Any], *, numbers: Mapping[str, Any], texts: Mapping[str, Any]) -> pa.Table:

@@ -48,7 +48,7 @@ def answered(rows: int, *, seed: int = 0, **brief: Any) -> Answered:
             "actions_high": np.full(rows, 40.0),
             "support": np.full(rows, "in", dtype="<U7"),
         },
-        X=made_features(rows, seed=seed),
+        features=lambda: made_features(rows, seed=seed),
     )
 
 

@@ -74,7 +74,7 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "log"])
+@pytest.mark.parametrize("command", [*COMMANDS, "log", "monitor"])
 def test_help_teaches(command: str) -> None:
     result = impel(command, "--help")
     assert result.exit_code == 0
