@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.catalogue import CATEGORIES, FEATURES
+from features.catalogue import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,11 +87,10 @@ class Metrics:
         self._failures.inc(failures)
 
     def _count_values(self, answers: Sequence[Answered]) -> None:
-        names = [name for name in answers[0].X.columns if name not in CATEGORIES]
-        missing = np.isnan(np.concatenate([one.X[names].to_numpy() for one in answers]))
+        missing = np.isnan(np.concatenate([one.matrix for one in answers]))
         unknown: Counter[str] = Counter()
         values: Counter[str] = Counter()
-        for name, count in zip(names, missing.sum(axis=0).tolist(), strict=True):
+        for name, count in zip(answers[0].names, missing.sum(axis=0).tolist(), strict=True):
             family = FEATURES[name].family
             unknown[family] += count
             values[family] += len(missing)

@@ -35,7 +35,7 @@ _RANK = {
     "order_by": "likelihood",
     "limit": 10,
 }
-_OUTCOMES = {
+OUTCOMES = {
     "outcomes": [
         {
             "campaign_id": "c0059",
@@ -91,7 +91,7 @@ def document() -> dict[str, Any]:
                     "outcomes",
                     schemas.OutcomesRequest,
                     schemas.OutcomesResponse,
-                    _OUTCOMES,
+                    OUTCOMES,
                     "Report what came of activations",
                     problems=(400, 409, 413, 415, 500, 501, 503),
                 )

@@ -101,6 +101,16 @@ class Answered:
         """The features."""
         return self.features()
 
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the features that are numbers; the texts of `CATEGORIES` stand behind them."""
+        return list(self.X.columns[: -len(CATEGORIES)])
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Return them as an array of shape (n, features)."""
+        return self.X.iloc[:, : -len(CATEGORIES)].to_numpy()
+
 
 def table_of(answers: Sequence[Answered]) -> pa.Table:
     """Return answers as rows of the log, one per prediction."""
@@ -124,10 +134,9 @@ def table_of(answers: Sequence[Answered]) -> pa.Table:
         name: np.concatenate([one.scores[name] for one in answers])
         for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", "support")
     }
-    numbers = [name for name in answers[0].X.columns if name not in CATEGORIES]
-    matrix = np.concatenate([one.X[numbers].to_numpy() for one in answers])
-    texts = {name: [text for one in answers for text in one.X[name]] for name in CATEGORIES}
-    return rows(columns, numbers=dict(zip(numbers, matrix.T, strict=True)), texts=texts)
+    matrix = np.concatenate([one.matrix for one in answers])
+    texts = {name: np.concatenate([one.X[name].to_numpy(object) for one in answers]) for name in CATEGORIES}
+    return rows(columns, numbers=dict(zip(answers[0].names, matrix.T, strict=True)), texts=texts)
 
 
 def rows(columns: Mapping[str, Any], *, numbers: Mapping[str, Any], texts: Mapping[str, Any]) -> pa.Table:

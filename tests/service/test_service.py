@@ -24,7 +24,7 @@ import pytest
 
 from features import EventStore, build, open_tables
 from features.errors import ImpelError
-from serving import schemas, service
+from serving import openapi, schemas, service
 from serving.answers import Answers
 from serving.launch import READY, running
 from serving.middleware import MAX_BODY
@@ -400,6 +400,9 @@ BAD_REQUESTS = [
     bad("/v1/rank", json={"brief": BRIEF, "order_by": "value_per_cost"}),
     bad("/v1/rank", json={"brief": BRIEF, "filters": {"min_followers": 2, "max_followers": 1}}),
     bad("/v1/rank", code="unknown-field", json={"brief": BRIEF, "filters": {"platform": ["x"]}}),
+    bad("/v1/outcomes", 501, "no-log", json=openapi.OUTCOMES),
+    bad("/v1/outcomes", json={"outcomes": []}),
+    bad("/v1/outcomes", code="invalid-json", **raw(b"[" * 100_000)),
     bad("/v1/nothing", 404, "not-found", json={}),
     bad("/v1/model", 405, "method-not-allowed", json={}),
 ]

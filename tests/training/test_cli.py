@@ -75,7 +75,7 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "log", "bento", "doctor"])
+@pytest.mark.parametrize("command", [*COMMANDS, "log", "bento", "doctor", "monitor"])
 def test_help_teaches(command: str) -> None:
     result = impel(command, "--help")
     assert result.exit_code == 0

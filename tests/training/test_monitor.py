@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ REFERENCE = Reference.learn(made_features(2000, seed=1), likelihoods=np.random.d
 def asked(number: int, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda X: X) -> Answered:
     one = answered(EACH, seed=number + 100, campaign_id=f"c{number}")
     accounts = [f"a{number}-{place}" for place in range(EACH)]
-    return replace(one, accounts=accounts, X=change(one.X), answered_at=MOMENT + timedelta(days=1))
+    return replace(one, accounts=accounts, features=lambda: change(one.X), answered_at=MOMENT + timedelta(days=1))
 
 
 def written(folder: Path, answers: list[Answered], *, reference: Reference | None = REFERENCE) -> Path:
@@ -163,7 +164,9 @@ def test_a_prediction_that_knew_more_than_the_decision_is_no_forecast(tmp_path: 
 
 def test_who_asks_again_counts_once_and_other_models_do_not(tmp_path: Path) -> None:
     again = [asked(number) for number in range(BRIEFS)]
-    older = [replace(one, model_version="demo/0", answered_at=MOMENT, X=_shifted(one.X)) for one in again]
+    older = [
+        replace(one, model_version="demo/0", answered_at=MOMENT, features=partial(_shifted, one.X)) for one in again
+    ]
     found = monitor(written(tmp_path / "log", [*older, *again, *again]))
     assert found.figures["log"]["compared"] == BRIEFS * EACH
     assert found.figures["log"]["predictions"] == 2 * BRIEFS * EACH
