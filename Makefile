@@ -56,6 +56,7 @@ tests: install ## Tests only
 
 docs: install ## Write the pages that are made from the code
 	@$(BIN)/python -m features.catalogue > docs/features.md
+	@$(BIN)/python -m serving.reference > docs/api.md
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements.lock
