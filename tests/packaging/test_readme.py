@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 COMMANDS = re.findall(r"^\$ (.+?)(?=\n\$ |\n*\Z|\n(?=\S))", CONSOLE, re.DOTALL | re.MULTILINE)
-ELSEWHERE = ("make ", "source ", "impel serve", "curl ")  # run by other means: see the tests below and CI itself
+# Run by other means: see the tests below, those of these commands, and CI itself.
+ELSEWHERE = ("make ", "source ", "docker ", "impel serve", "impel doctor", "impel bento", "curl ")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_every_command_is_found() -> None:
         ["impel", name]
         for name in (
             *("simulate", "check", "train", "models", "backtest", "rank", "predict"),
-            *("prepare", "append", "rank", "serve"),
+            *("prepare", "append", "rank", "serve", "doctor", "bento"),
         )
     ]
 
