@@ -58,6 +58,7 @@ docs: install ## Write the pages made from the code, run the notebooks, build th
 	@echo "==> documentation"
 	@$(BIN)/python -m features.catalogue > docs/features.md
 	@$(BIN)/python -m features.importers > docs/import-fields.md
+	@$(BIN)/python -m serving.api_page > docs/api.md
 	@$(BIN)/python -m features.contract_page > docs/reference/data-contract.md
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo "==> build/docs/index.html"

@@ -39,6 +39,8 @@ from serving.schemas import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from serving.exchange import Steps
 
 __all__ = [
@@ -145,6 +147,14 @@ class ImpelClient(_Client[httpx.Client]):
         """Rank all known accounts for a brief, best first."""
         return _read(RANK, self._run(self._steps(RANK.method, RANK.path, request)))
 
+    def rank_pages(self, request: RankRequest) -> Iterator[RankResponse]:
+        """Rank all known accounts, `limit` at a time, from the page asked for to the last."""
+        asked: RankRequest | None = request
+        while asked is not None:
+            page = self.rank(asked)
+            yield page
+            asked = _following(asked, page)
+
     def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""
         return _read(MODEL, self._run(self._steps(MODEL.method, MODEL.path)))
@@ -208,6 +218,14 @@ class AsyncImpelClient(_Client[httpx.AsyncClient]):
         """Rank all known accounts for a brief, best first."""
         return _read(RANK, await self._run(self._steps(RANK.method, RANK.path, request)))
 
+    async def rank_pages(self, request: RankRequest) -> AsyncIterator[RankResponse]:
+        """Rank all known accounts, `limit` at a time, from the page asked for to the last."""
+        asked: RankRequest | None = request
+        while asked is not None:
+            page = await self.rank(asked)
+            yield page
+            asked = _following(asked, page)
+
     async def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""
         return _read(MODEL, await self._run(self._steps(MODEL.method, MODEL.path)))
@@ -256,6 +274,12 @@ class AsyncImpelClient(_Client[httpx.AsyncClient]):
             return (await self._http.get(path)).is_success
         except httpx.TransportError:
             return False
+
+
+def _following(asked: RankRequest, page: RankResponse) -> RankRequest | None:
+    """Return what asks for the page after this one; None where it is the last, or the service has no pages."""
+    cursor = getattr(page, "next_cursor", None)
+    return None if cursor is None else asked.model_copy(update={"cursor": cursor})
 
 
 def _read(operation: Operation[Answer], answer: httpx.Response) -> Answer:

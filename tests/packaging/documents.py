@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("make ", "source ", "eval ", "impel serve", "curl ")
-"""Commands that are run by other means: by CI itself, and by `answer`."""
+ELSEWHERE = ("make ", "source ", "eval ", "docker ", "impel serve", "impel doctor", "impel bento", "curl ")
+"""Commands that are run by other means: by CI itself, by tests of their own, and by `answer`."""
 
 
 def commands(page: str) -> list[str]:

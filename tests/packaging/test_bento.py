@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from features import EventStore, open_tables
-from features.errors import BundleError, SettingError
+from features.errors import BundleError, SettingError, TrackingError
 from serving.answers import Answers
 from serving.bento import Built, build
 from serving.client import Brief, Candidate, ImpelClient, PredictRequest
@@ -158,3 +158,13 @@ def test_what_could_not_be_served_is_not_packed(world: World, tmp_path: Path) ->
     with pytest.raises(SettingError, match=r"impel\.bento exists already"):
         build(world.bundle, out=world.built.path)
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
+def test_a_registry_cannot_be_asked_where_mlflow_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    monkeypatch.setenv("IMPEL_HOME", str(tmp_path))
+    (tmp_path / "mlflow.db").touch()
+    with pytest.raises(TrackingError, match="MLflow is not installed here.*give a bundle folder"):
+        Predictor.load("models:/impel/1")

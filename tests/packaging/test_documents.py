@@ -42,7 +42,7 @@ def test_every_command_of_the_readme_is_found() -> None:
         ["impel", name]
         for name in (
             *("simulate", "check", "train", "models", "backtest", "rank", "predict"),
-            *("prepare", "append", "rank", "serve"),
+            *("prepare", "append", "rank", "serve", "doctor", "bento"),
         )
     ]
 

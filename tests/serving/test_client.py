@@ -253,6 +253,29 @@ def test_who_does_not_answer(service: Service, kind: Kind) -> None:
 
 
 @KINDS
+def test_pages_of_a_ranking(service: Service, kind: Kind) -> None:
+    if "next_cursor" not in schemas.RankResponse.model_fields:
+        pytest.skip("the service has no pages")
+    for cursor in ("one", "two", None):
+        answer = {**ANSWERS["/v1/rank"], "next_cursor": cursor}
+        service.answers.append((200, {}, json.dumps(answer).encode()))
+
+    async def collect() -> list[Any]:
+        async with api.AsyncImpelClient(service.url) as client:
+            return [page async for page in client.rank_pages(RANK)]
+
+    if issubclass(kind, api.ImpelClient):
+        with kind(service.url) as client:
+            pages = list(client.rank_pages(RANK))
+    else:
+        pages = asyncio.run(collect())
+    assert len(pages) == 3
+    sent = [json.loads(body) for _, _, body, _ in service.asked]
+    assert [body.pop("cursor", None) for body in sent] == [None, "one", "two"]
+    assert sent[0] == sent[1] == sent[2]
+
+
+@KINDS
 def test_answers_may_say_more_than_is_known_here(service: Service, kind: Kind) -> None:
     service.answers.append((200, {}, json.dumps({**ANSWERS["/v1/model"], "new": 1}).encode()))
     assert ask(kind, service.url, "model").model_version == "impel/3"
