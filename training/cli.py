@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -701,6 +701,13 @@ def doctor(data: str | None, model: str, tracking_uri: str | None, port: int, as
 @click.option("--data", metavar="DATA", help="Its outcomes count too: the tables, or an event store.")
 @click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="For monitor.html and monitor.json.")
 @click.option("--days", default=30.0, show_default=True, help="How far back from the last prediction to look.")
+@click.option(
+    "--against",
+    type=click.Choice(["training", "before"]),
+    default="training",
+    show_default=True,
+    help="Compare with training, or with the predictions of as many days before.",
+)
 @click.option("--max-drift", default=0.25, show_default=True, help="Population stability index (IMP102, IMP106).")
 @click.option("--max-missing", default=0.1, show_default=True, help="Rise of a share of unknown values (IMP103).")
 @click.option("--max-unknown", default=0.05, show_default=True, help="Share with an unknown goal or so (IMP104).")
@@ -714,6 +721,7 @@ def monitor(
     data: str | None,
     out: Path | None,
     days: float,
+    against: Literal["training", "before"],
     max_drift: float,
     max_missing: float,
     max_unknown: float,
@@ -726,8 +734,9 @@ def monitor(
     """Say whether the world is still the one that the model learnt from.
 
     LOG is the folder of impel serve --log. Features and likelihoods of the predictions are compared with those of
-    training, and likelihoods and intervals with the outcomes that have come in: those reported to the service, and
-    those of DATA. Each check has a code and says what to do; --out writes them with pictures.
+    training, or of the time before (--against before), and likelihoods and intervals with the outcomes that have come
+    in: those reported to the service, and those of DATA. Each check has a code and says what to do; --out writes them
+    with pictures.
 
     Exit code 0 where no threshold is crossed, 3 where one is; 1 where it failed, 2 for wrong use.
 
@@ -748,7 +757,7 @@ def monitor(
     )
     store = None if data is None else prepared(data)
     with console.progress("looking at the log"):
-        found = look(folder, thresholds=limits, days=days, store=store)
+        found = look(folder, thresholds=limits, days=days, store=store, against=against)
         written = None if out is None else page.write(found, out)
     if as_json:
         console.as_json(found.to_dict())

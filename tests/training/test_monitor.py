@@ -174,6 +174,23 @@ def test_who_asks_again_counts_once_and_other_models_do_not(tmp_path: Path) -> N
     assert found.crossed == ()
 
 
+def test_what_is_asked_about_may_be_compared_with_what_was(tmp_path: Path) -> None:
+    def at(days: int, change: Callable[[pd.DataFrame], pd.DataFrame]) -> list[Answered]:
+        moved = [asked(number, change) for number in range(BRIEFS)]
+        return [replace(one, answered_at=MOMENT + timedelta(days=days)) for one in moved]
+
+    log = written(tmp_path / "log", [*at(1, _shifted), *at(6, _shifted)])
+    assert {one.code for one in monitor(log, days=3).crossed} == {"IMP102"}, "other accounts than were hired"
+    assert monitor(log, days=3, against="before").crossed == ()
+    changed = written(tmp_path / "changed", [*at(1, _shifted), *at(6, _hidden)])
+    found = {one.code: one for one in monitor(changed, days=3, against="before").crossed}
+    assert set(found) == {"IMP102", "IMP103"}
+    assert "2 shifted against the 3 days before" in found["IMP102"].said
+    assert "klout_score" in found["IMP102"].said
+    with pytest.raises(DataError, match="holds no predictions from"):
+        monitor(log, days=30, against="before")
+
+
 def test_a_log_without_predictions_and_a_damaged_reference(tmp_path: Path) -> None:
     PredictionLog(tmp_path / "log")
     with pytest.raises(DataError, match="holds no predictions yet"):

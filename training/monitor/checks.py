@@ -57,8 +57,8 @@ class FeatureShift(LogCheck):
     )
 
     def run(self, figures: Mapping[str, Any], limits: Thresholds) -> Finding:
-        """Compare with training by the population stability index, beyond chance."""
-        log = figures["log"]
+        """Compare with what was before by the population stability index, beyond chance."""
+        log, before = figures["log"], figures["log"]["against"]
         if not figures["features"]:
             return self.not_applicable(_NO_REFERENCE)
         if log["accounts"] < _FEWEST:
@@ -69,9 +69,9 @@ class FeatureShift(LogCheck):
         if moved:
             worst = f"population stability index of {moved[0]['feature']}: {moved[0]['stability']:.2f}"
             names = named([one["feature"] for one in moved])
-            return self.issue(f"Of {len(compared)} features {len(moved)} shifted since training: {names} ({worst}).")
+            return self.issue(f"Of {len(compared)} features {len(moved)} shifted against {before}: {names} ({worst}).")
         return self.passed(
-            f"Of {len(compared)} features none shifted since training: no population stability index is above "
+            f"Of {len(compared)} features none shifted against {before}: no population stability index is above "
             f"{limits.drift:g} and chance."
         )
 
@@ -85,26 +85,26 @@ class Missing(LogCheck):
     to_do = "See whether the tables that these features need still arrive (impel features --describe names them)."
 
     def run(self, figures: Mapping[str, Any], limits: Thresholds) -> Finding:
-        """Compare the share of unknown values of each feature with training."""
-        log = figures["log"]
+        """Compare the share of unknown values of each feature with what was before."""
+        log, before = figures["log"], figures["log"]["against"]
         if not figures["features"]:
             return self.not_applicable(_NO_REFERENCE)
         if log["accounts"] < _FEWEST:
             return self.not_applicable(f"{log['accounts']} accounts are too few to compare; {_FEWEST} are needed.")
         left = () if log["briefs"] >= _FEWEST_BRIEFS else ("audience fit", "offer")
         compared = [one for one in figures["features"] if one["family"] not in left]
-        risen = [one for one in compared if one["missing"] - one["missing_in_training"] > limits.missing]
-        risen.sort(key=lambda one: one["missing_in_training"] - one["missing"])
+        risen = [one for one in compared if one["missing"] - one["missing_before"] > limits.missing]
+        risen.sort(key=lambda one: one["missing_before"] - one["missing"])
         if risen:
             one = risen[0]
-            share = f"{one['feature']} from {one['missing_in_training']:.0%} to {one['missing']:.0%}"
+            share = f"{one['feature']} from {one['missing_before']:.0%} to {one['missing']:.0%}"
             names = named([each["feature"] for each in risen])
-            return self.issue(f"More often unknown than in training: {names} ({share}).")
-        return self.passed(f"None of {len(compared)} features is unknown much more often than in training.")
+            return self.issue(f"More often unknown than in {before}: {names} ({share}).")
+        return self.passed(f"None of {len(compared)} features is unknown much more often than in {before}.")
 
 
 class Unknown(LogCheck):
-    """What training did not have counts as unknown."""
+    """What the model did not learn of counts as unknown."""
 
     code = "IMP104"
     title = "Unknown goals, platforms and verticals"
@@ -118,9 +118,11 @@ class Unknown(LogCheck):
         found = {name: one for name, one in figures["categories"].items() if one["unknown"] > limits.unknown}
         if found:
             told = [f"{name} of {one['unknown']:.0%} ({named(list(one['values']))})" for name, one in found.items()]
-            return self.issue(f"Training did not have the {', the '.join(told)} of the predictions.")
+            return self.issue(f"Not in {figures['log']['against']}: the {', the '.join(told)} of the predictions.")
         most = max(one["unknown"] for one in figures["categories"].values())
-        return self.passed(f"At most {most:.1%} of the predictions have a goal, platform or vertical new to the model.")
+        return self.passed(
+            f"At most {most:.1%} of the predictions have a goal, platform or vertical that was not there before."
+        )
 
 
 class Outside(LogCheck):
@@ -139,7 +141,7 @@ class Outside(LogCheck):
 
 
 class LikelihoodShift(LogCheck):
-    """Other likelihoods than in training come from other accounts, briefs and fees, or from something broken."""
+    """Other likelihoods than before come from other accounts, briefs and fees, or from something broken."""
 
     code = "IMP106"
     title = "Drift of likelihoods"
@@ -149,7 +151,7 @@ class LikelihoodShift(LogCheck):
     )
 
     def run(self, figures: Mapping[str, Any], limits: Thresholds) -> Finding:
-        """Compare with the walk-forward predictions of training by the population stability index."""
+        """Compare with what was before by the population stability index."""
         found, log = figures["likelihoods"], figures["log"]
         if "stability" not in found:
             return self.not_applicable(_NO_REFERENCE)
@@ -158,7 +160,7 @@ class LikelihoodShift(LogCheck):
                 f"{log['accounts']} accounts and {log['briefs']} briefs are too few to compare; "
                 f"{_FEWEST} and {_FEWEST_BRIEFS} are needed."
             )
-        said = f"Population stability index of the likelihoods against training: {found['stability']:.2f}."
+        said = f"Population stability index of the likelihoods against {log['against']}: {found['stability']:.2f}."
         return self.issue(said) if found["stability"] > limits.drift else self.passed(said)
 
 
@@ -236,4 +238,4 @@ ALL: tuple[LogCheck, ...] = (
 
 def _chance(feature: Mapping[str, Any], accounts: int) -> float:
     """Return the index that chance seldom exceeds where nothing moved: chi-square over the rows (Yurdakul 2018)."""
-    return float(chi2.ppf(_SURE, feature["bins"] - 1) * (1 / accounts + 1 / feature["trained_on"]))
+    return float(chi2.ppf(_SURE, feature["bins"] - 1) * (1 / accounts + 1 / feature["rows_before"]))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from features.store import EventStore
     from serving.reference import Binned, Reference
     from training.checks.check import Finding
+    from training.monitor.seen import Against
 
 FEWEST_OUTCOMES = 100
 """Outcomes below which nothing is said about calibration."""
@@ -53,7 +54,12 @@ class Monitored:
 
 
 def monitor(
-    folder: Path, *, thresholds: Thresholds | None = None, days: float = 30, store: EventStore | None = None
+    folder: Path,
+    *,
+    thresholds: Thresholds | None = None,
+    days: float = 30,
+    store: EventStore | None = None,
+    against: Against = "training",
 ) -> Monitored:
     """Look at a log.
 
@@ -67,13 +73,15 @@ def monitor(
         How far back from the last prediction features and likelihoods are looked at.
     store : EventStore, optional
         Its outcomes count beside those that were reported.
+    against : "training" or "before"
+        Whether features and likelihoods are compared with training, or with all predictions of as many days before.
 
     Raises
     ------
     DataError
-        Where the folder is no log, or holds no prediction.
+        Where the folder is no log, or holds no prediction, or none before.
     """
-    seen = look(folder, days=days, store=store)
+    seen = look(folder, days=days, store=store, against=against)
     limits = thresholds or Thresholds()
     figures = {
         "log": seen.figures,
@@ -88,7 +96,7 @@ def monitor(
 
 
 def _features(rows: pd.DataFrame, reference: Reference | None) -> list[dict[str, Any]]:
-    """Return per feature how far it has moved, and the share of unknown values, now and in training."""
+    """Return per feature how far it has moved, and the share of unknown values, now and in what is compared with."""
     if reference is None:
         return []
     found = []
@@ -102,9 +110,9 @@ def _features(rows: pd.DataFrame, reference: Reference | None) -> list[dict[str,
                 "family": FEATURES[name].family if name in FEATURES else "",
                 "stability": metrics.population_stability(before.counts, after),
                 "bins": len(before.counts),
-                "trained_on": sum(before.counts),
+                "rows_before": sum(before.counts),
                 "missing": float(after[-1] / max(after.sum(), 1)),
-                "missing_in_training": before.missing,
+                "missing_before": before.missing,
             }
         )
     return sorted(found, key=lambda one: -one["stability"])
@@ -116,7 +124,7 @@ def _counts(before: Binned, values: pd.Series) -> metrics.IntArray:
 
 
 def _categories(rows: pd.DataFrame, reference: Reference | None) -> dict[str, Any]:
-    """Return per text the share of predictions with a value that training did not have, and the most frequent such."""
+    """Return per text the share of predictions with a value that was not there before, and the most frequent such."""
     found = {}
     for name in CATEGORIES if reference is not None else ():
         known = set(reference.categories.get(name, ())) if reference is not None else set()
@@ -130,7 +138,7 @@ def _categories(rows: pd.DataFrame, reference: Reference | None) -> dict[str, An
 
 
 def _likelihoods(rows: pd.DataFrame, reference: Reference | None) -> dict[str, Any]:
-    """Return how the likelihoods lie now and lay in the walk-forward predictions of training."""
+    """Return how the likelihoods lie now and lay before: in training, in its walk-forward predictions."""
     now = rows["likelihood"].to_numpy(np.float64)
     found: dict[str, Any] = {"mean": float(now.mean()), "now": np.histogram(now, 20, (0, 1))[0].tolist()}
     before = None if reference is None else reference.likelihoods

@@ -38,13 +38,13 @@ def drift(features: list[dict[str, Any]], *, threshold: float) -> Markup:
 
 
 def missing(features: list[dict[str, Any]]) -> Markup:
-    """Draw the share of unknown values now and in training, of the features where it rose most."""
-    shown = sorted(features, key=lambda one: one["missing"] - one["missing_in_training"])[-_MOST:]
+    """Draw the share of unknown values now and before, of the features where it rose most."""
+    shown = sorted(features, key=lambda one: one["missing"] - one["missing_before"])[-_MOST:]
 
     def draw(figure: Figure, *, narrow: bool) -> None:
         axes = figure.subplots()
         for place, one in enumerate(shown):
-            before, now = one["missing_in_training"], one["missing"]
+            before, now = one["missing_before"], one["missing"]
             axes.hlines(place, before, now, color=_ACCENT, linewidth=1.6)
             axes.plot(before, place, "o", markerfacecolor="none", markeredgecolor=_INK, markersize=6)
             axes.plot(now, place, "o", color=_ACCENT, markersize=6, zorder=4)
@@ -53,14 +53,14 @@ def missing(features: list[dict[str, Any]]) -> Markup:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
 
     words = "; ".join(
-        f"{one['feature']} {one['missing_in_training']:.0%} then, {one['missing']:.0%} now" for one in reversed(shown)
+        f"{one['feature']} {one['missing_before']:.0%} then, {one['missing']:.0%} now" for one in reversed(shown)
     )
     height = 0.8 + 0.27 * len(shown)
     return drawn("missing", draw, height=height, narrow_height=height * 1.45, alt=f"Unknown values: {words}.")
 
 
 def likelihoods(found: dict[str, Any]) -> Markup:
-    """Draw the shares of the predictions in the tenths of training, then and now."""
+    """Draw the shares of the predictions in the tenths of before, then and now."""
     edges = [0.0, *found["edges"], 1.0]
     names = [f"{100 * low:.2g} to {100 * high:.3g} %" for low, high in pairwise(edges)]
     before, now = (
@@ -70,7 +70,7 @@ def likelihoods(found: dict[str, Any]) -> Markup:
     def draw(figure: Figure, *, narrow: bool) -> None:
         axes = figure.subplots()
         for place, (then, today) in enumerate(zip(before, now, strict=True)):
-            bars = ((then, 0.2, _MUTED, 0.45, "in training"), (today, -0.2, _ACCENT, 1, "now"))
+            bars = ((then, 0.2, _MUTED, 0.45, "before"), (today, -0.2, _ACCENT, 1, "now"))
             for share, offset, colour, alpha, label in bars:
                 axes.barh(place + offset, share, height=0.36, color=colour, alpha=alpha, label=None if place else label)
         axes.set_yticks(range(len(names)), names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 import numpy as np
@@ -13,15 +13,17 @@ import pyarrow.parquet as pq
 
 from features.errors import DataError
 from features.problems import literal
-from serving.prediction_log import DROPPED, WRITER, parts, reference_of
+from serving.prediction_log import COLUMNS, DROPPED, WRITER, parts, reference_of
+from serving.reference import Reference
 from training.reported import outcomes
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from features.store import EventStore
-    from serving.reference import Reference
 
+Against = Literal["training", "before"]
 MOST_ROWS = 200_000
 """Predictions that features are compared on at most: a fixed part of more."""
 _JOINED = "campaign_id, account_id, actions, likelihood, at_least, actions_low, actions_high, expected_actions, goal"
@@ -33,8 +35,8 @@ class Seen:
 
     Attributes
     ----------
-    reference : of the model that answered last, None where it has none
-    rows : its predictions of the last days, the last of each brief and account, with their features
+    reference : what is compared with; None where the model that answered last says nothing of its training
+    rows : predictions of that model in the last days, the last of each brief and account, with their features
     joined : its predictions of any time with the outcomes that came of them, one row per outcome
     figures : counts and shares as plain values
     """
@@ -45,7 +47,7 @@ class Seen:
     figures: dict[str, Any]
 
 
-def look(folder: Path, *, days: float, store: EventStore | None = None) -> Seen:
+def look(folder: Path, *, days: float, store: EventStore | None = None, against: Against = "training") -> Seen:
     """Read a log.
 
     A prediction belongs to an outcome of the same account where the outcome names its request, or else its campaign;
@@ -59,11 +61,13 @@ def look(folder: Path, *, days: float, store: EventStore | None = None) -> Seen:
         How far back from the last prediction features and likelihoods are looked at.
     store : EventStore, optional
         Its outcomes count beside those that were reported.
+    against : "training" or "before"
+        Whether to compare with training, or with all predictions of as many days before.
 
     Raises
     ------
     DataError
-        Where the folder is no log, or holds no prediction.
+        Where the folder is no log, or holds no prediction, or none before.
     """
     files = parts(folder)
     if not files:
@@ -86,10 +90,15 @@ def look(folder: Path, *, days: float, store: EventStore | None = None) -> Seen:
             [version, since],
         )
         (first,) = connection.execute("SELECT min(answered_at) FROM recent").fetchone()
-        rows = _last_of_each(connection)
+        rows = _last_of_each(connection, "recent")
+        if against == "training":
+            reference = reference_of(folder, version)
+        else:
+            reference = _before(connection, since - timedelta(days=days), since)
         joined = _joined(connection, version)
         figures = {
             "model_version": version,
+            "against": "training" if against == "training" else f"the {days:g} days before",
             "from": f"{first:%Y-%m-%dT%H:%M:%SZ}",
             "until": f"{last:%Y-%m-%dT%H:%M:%SZ}",
             **_counts(connection),
@@ -101,7 +110,7 @@ def look(folder: Path, *, days: float, store: EventStore | None = None) -> Seen:
             "campaigns_joined": int(joined["campaign_id"].nunique()),
             **_lost(files),
         }
-    return Seen(reference_of(folder, version), rows, joined, figures)
+    return Seen(reference, rows, joined, figures)
 
 
 def _outcomes(folder: Path, store: EventStore | None) -> pd.DataFrame:
@@ -134,16 +143,25 @@ def _outcomes(folder: Path, store: EventStore | None) -> pd.DataFrame:
     return both.drop_duplicates(["campaign_id", "account_id"], keep="first").reset_index(drop=True)
 
 
-def _last_of_each(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _last_of_each(connection: duckdb.DuckDBPyConnection, table: str) -> pd.DataFrame:
     """Return the last prediction of each brief and account: who asks again asks nothing new."""
-    connection.execute(f"""
-        CREATE TEMP TABLE compared AS
-        SELECT *, coalesce(campaign_id, brief, request_id) AS asked FROM recent
-        QUALIFY row_number() OVER (PARTITION BY coalesce(campaign_id, brief, request_id), account_id
-                                   ORDER BY answered_at DESC, request_id) = 1
-        ORDER BY hash(coalesce(campaign_id, brief, request_id), account_id) LIMIT {MOST_ROWS}
-    """)
-    return connection.execute("FROM compared").fetch_df()
+    return connection.execute(f"""
+        SELECT *, coalesce(campaign_id, brief, request_id) AS asked FROM {table}
+        QUALIFY row_number() OVER (PARTITION BY asked, account_id ORDER BY answered_at DESC, request_id) = 1
+        ORDER BY hash(asked, account_id) LIMIT {MOST_ROWS}
+    """).fetch_df()
+
+
+def _before(connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> Reference:
+    """Return what the predictions of a time were, whatever model made them."""
+    connection.execute(
+        "CREATE TEMP TABLE earlier AS SELECT * FROM log WHERE answered_at >= $1 AND answered_at < $2", [start, end]
+    )
+    rows = _last_of_each(connection, "earlier")
+    if rows.empty:
+        raise DataError(f"The log holds no predictions from {start:%Y-%m-%d} to {end:%Y-%m-%d} to compare with.")
+    features = [name for name in rows.columns if name not in {*COLUMNS, "asked"}]
+    return Reference.learn(rows[features], likelihoods=rows["likelihood"].to_numpy(np.float64))
 
 
 def _joined(connection: duckdb.DuckDBPyConnection, version: str) -> pd.DataFrame:
