@@ -256,3 +256,4 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the problem, for programs.")
     detail: str
     errors: list[FieldError] | None = Field(None, exclude_if=_absent)
+    request_id: str | None = Field(None, exclude_if=_absent, description="What the service's log calls the request.")

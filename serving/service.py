@@ -1,8 +1,8 @@
 """The HTTP service: BentoML around `serving.answers`.
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
-registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store) and IMPEL_TRACKING_URI. `impel serve`
-sets them.
+registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_TRACKING_URI, IMPEL_KEYS (the
+file of the API keys), IMPEL_WITHOUT_KEYS and IMPEL_RATE_LIMIT. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from starlette.routing import Route
 
 from features.errors import ImpelError, SettingError
 from serving import openapi, schemas
+from serving.guard import Guard
+from serving.headers import SecurityHeaders
+from serving.logs import RequestLog, configure
 from serving.middleware import ProblemDetails, RequestLimits, own_failure
 
 if TYPE_CHECKING:
@@ -74,11 +77,16 @@ def load() -> Answers:
 
 
 class _Service(bentoml.Service):
-    """A BentoML service whose every error has one shape, those of BentoML's outer layers included."""
+    """A BentoML service with layers of our own around BentoML's, which answer nobody who may not ask.
+
+    `ProblemDetails` gives every error one shape, those of BentoML's layers included.
+    """
 
     def to_asgi(self, is_main: bool = True) -> Any:  # noqa: FBT001, FBT002 - BentoML's own signature
-        """Return the application with `ProblemDetails` around it."""
-        return ProblemDetails(super().to_asgi(is_main=is_main))
+        """Return the application with all layers around it."""
+        configure()
+        guarded = Guard.from_environment(RequestLimits(super().to_asgi(is_main=is_main)))
+        return RequestLog(SecurityHeaders(ProblemDetails(guarded)))
 
 
 class _Impel:
@@ -170,4 +178,3 @@ ImpelService: Any = bentoml.service(
     logging={"access": {"enabled": False}},
 )(_Impel)
 ImpelService.mount_asgi_app(_PAGES, path="/")
-ImpelService.add_asgi_middleware(RequestLimits)

@@ -9,6 +9,7 @@ import click
 
 from features.errors import SettingError
 from training import console
+from training.key_commands import keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -478,8 +479,32 @@ def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, 
 @_TRACKING
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
-def serve(data: str, as_of: pd.Timestamp | None, model: str, tracking_uri: str | None, host: str, port: int) -> None:
-    """Serve predictions over HTTP; the documentation is at /docs.json."""
+@click.option(
+    "--keys",
+    metavar="FILE",
+    envvar="IMPEL_KEYS",
+    show_envvar=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Answer callers with an API key of this file only; see impel keys.",
+)
+@click.option("--without-keys", is_flag=True, help="Answer everybody, beyond this machine too.")
+@click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second of each API key.")
+def serve(
+    data: str,
+    as_of: pd.Timestamp | None,
+    model: str,
+    tracking_uri: str | None,
+    host: str,
+    port: int,
+    keys: Path | None,
+    without_keys: bool,
+    rate_limit: float | None,
+) -> None:
+    """Serve predictions over HTTP; the documentation is at /docs.json.
+
+    Logs are JSON on stderr, one line for each request. Beyond this machine it listens with API keys only, unless told
+    otherwise.
+    """
     from serving.launch import launch
     from training.files import prepared
 
@@ -492,6 +517,9 @@ def serve(data: str, as_of: pd.Timestamp | None, model: str, tracking_uri: str |
         model=model,
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
+        keys=keys,
+        without_keys="true" if without_keys else None,
+        rate_limit=rate_limit,
     )
 
 
@@ -545,3 +573,6 @@ def log(folder: Path, tracking_uri: str | None) -> None:
     from training import registry
 
     click.echo(f"version {registry.log_bundle(folder, tracking=tracking_uri)}")
+
+
+main.add_command(keys)
