@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from features.errors import BundleError, DataError
 from features.follower_classifier import FollowerClassifier, default_classifier
+from serving.boosters import trees
 from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
 
@@ -77,7 +78,7 @@ class Bundle:
         self.n_threads = n_threads
         texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
         self._texts = {name: text for name, text in texts.items() if text is not None}
-        self._actions = _booster(actions, len(self.features), name=_ACTIONS)
+        self._actions = _booster(actions, len(self.features), scores=2, name=_ACTIONS)
         self._posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
         # Its last feature is the threshold.
         wide = len(self.features) + 1
@@ -270,14 +271,11 @@ class Bundle:
             raise BundleError(f"{folder} does not reproduce its own examples here; train the model again")
 
 
-def _booster(text: str, features: int, *, name: str) -> lightgbm.Booster:
+def _booster(text: str, features: int, *, scores: int = 1, name: str) -> lightgbm.Booster:
     try:
-        booster = lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
+        return lightgbm.Booster(model_str=trees(text, features=features, scores=scores))
+    except (ValueError, lightgbm.basic.LightGBMError) as error:
         raise BundleError(f"{name} is not a LightGBM model: {error}") from None
-    if booster.num_feature() != features:
-        raise BundleError(f"{name} has {booster.num_feature()} features, bundle.json names {features}")
-    return booster
 
 
 def _classifier(text: str) -> FollowerClassifier:

@@ -47,24 +47,43 @@ def locate(uri: str | Path, *, tracking: str | None = None) -> Located:
     BundleError
         Where there is no such folder, or the version holds no bundle.
     """
-    text = str(uri)
-    if not text.startswith("models:"):
-        folder = Path(uri)
-        if not folder.is_dir():
-            raise BundleError(
-                f"There is no bundle folder {text!r}; give a folder or a registry name such as models:/impel@champion."
-            )
-        return Located(folder, None)
-    match = _MODEL.fullmatch(text)
-    if match is None:
-        raise SettingError(f"{text!r} names no model; write models:/impel@champion or models:/impel/3.")
+    if not str(uri).startswith("models:"):
+        return Located(_folder(uri), None)
     place = tracking_uri(tracking)
-    name, version = match["name"], match["version"] or _version(match["name"], match["alias"], place)
+    name, version = _registered(str(uri), place)
     origin = hashlib.sha256(place.encode()).hexdigest()[:12]
     folder = home() / "models" / origin / name / version
     if not folder.is_dir():
         _bring(name, version, place, folder)
     return Located(folder, f"{name}/{version}")
+
+
+def identity(uri: str | Path, *, tracking: str | None = None) -> str:
+    """Return what `locate` would find now: another text where that would be another bundle. Nothing is brought here.
+
+    Parameters and errors are those of `locate`.
+    """
+    if str(uri).startswith("models:"):
+        return "/".join(_registered(str(uri), tracking_uri(tracking)))
+    sums = _folder(uri) / "SHA256SUMS"
+    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else "no bundle"
+
+
+def _folder(uri: str | Path) -> Path:
+    folder = Path(uri)
+    if not folder.is_dir():
+        raise BundleError(
+            f"There is no bundle folder {str(uri)!r}; give a folder or a registry name such as models:/impel@champion."
+        )
+    return folder
+
+
+def _registered(uri: str, tracking: str) -> tuple[str, str]:
+    """Return name and version of a registered model."""
+    match = _MODEL.fullmatch(uri)
+    if match is None:
+        raise SettingError(f"{uri!r} names no model; write models:/impel@champion or models:/impel/3.")
+    return match["name"], match["version"] or _version(match["name"], match["alias"], tracking)
 
 
 def _version(name: str, alias: str, tracking: str) -> str:

@@ -8,12 +8,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from features.errors import SettingError
 from serving.keys import Keys
 from serving.middleware import problem, respond
 from serving.rate import TokenBucket
 from serving.request import REQUEST
 from serving.routes import scopes, template
+from serving.settings import number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
@@ -64,7 +64,7 @@ class Guard:
             app,
             keys=Keys(Path(file)) if file else None,
             without_keys=os.environ.get("IMPEL_WITHOUT_KEYS") == "true",
-            rate=number("IMPEL_RATE_LIMIT", RATE, above=0),
+            rate=number("IMPEL_RATE_LIMIT", RATE, least=1e-3),
         )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -165,15 +165,3 @@ def on_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return True
-
-
-def number(name: str, default: float, *, above: float) -> float:
-    """Return the number in an environment variable; SettingError where it is none, or not above a bound."""
-    text = os.environ.get(name)
-    try:
-        found = default if not text else float(text)
-    except ValueError:
-        found = math.nan
-    if not (math.isfinite(found) and found > above):
-        raise SettingError(f"{name} must be a number above {above:g}, not {text!r}.")
-    return found

@@ -35,6 +35,9 @@ _VARIABLES = {
     "keys": "IMPEL_KEYS",
     "without_keys": "IMPEL_WITHOUT_KEYS",
     "rate_limit": "IMPEL_RATE_LIMIT",
+    "reload_seconds": "IMPEL_RELOAD_SECONDS",
+    "shadow_share": "IMPEL_SHADOW_SHARE",
+    "shadow_model": "IMPEL_SHADOW_MODEL",
 }
 
 
@@ -46,8 +49,8 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
     host, port
         Where to listen; port 0 takes any free one.
     **settings
-        data, model, as_of, store, tracking_uri, keys, without_keys, rate_limit: as the environment variables of
-        `serving.service`, which hold where one is not given.
+        data, model, as_of, store, tracking_uri, keys, without_keys, rate_limit, reload_seconds, shadow_share,
+        shadow_model: as the environment variables of `serving.service`, which hold where one is not given.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
         from serving import service  # noqa: PLC0415
         from serving.connections import Connection  # noqa: PLC0415
 
-        service.load()  # now, so that an error is one line and not the log of a server that could not start
+        service.champion()  # now, so that an error is one line and not the log of a server that could not start
         config = uvicorn.Config(
             service.ImpelService.to_asgi(),
             http=Connection,

@@ -226,6 +226,13 @@ class RankResponse(Answered):
     predictions: list[Prediction]
 
 
+class Refused(Answered):
+    """What should answer now and does not; the service's log says why."""
+
+    code: Literal["model-refused", "data-refused", "registry-unavailable", "setting-refused", "internal"]
+    since: datetime
+
+
 class ModelResponse(Answered):
     """What answers: the model, its origin, and the data it looks at."""
 
@@ -235,6 +242,8 @@ class ModelResponse(Answered):
     data_fingerprint: str
     features: int
     training: dict[str, Any] = Field(description="What the bundle records of its own training.")
+    loaded_at: datetime | None = Field(None, description="Since when this model answers from these data.")
+    refused: Refused | None = Field(None, description="Why something newer does not answer; null where nothing is.")
 
 
 class FieldError(Answered):

@@ -2,7 +2,8 @@
 
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
 registry name), IMPEL_AS_OF, IMPEL_STORE (the folder of the prepared event store), IMPEL_TRACKING_URI, IMPEL_KEYS (the
-file of the API keys), IMPEL_WITHOUT_KEYS and IMPEL_RATE_LIMIT. `impel serve` sets them.
+file of the API keys), IMPEL_WITHOUT_KEYS, IMPEL_RATE_LIMIT, IMPEL_RELOAD_SECONDS, IMPEL_SHADOW_SHARE and
+IMPEL_SHADOW_MODEL. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,19 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, SettingError
-from serving import openapi, schemas
+from serving import fetch, openapi, schemas
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
 from serving.middleware import ProblemDetails, RequestLimits, own_failure
+from serving.reload import Live, Origin, settle
+from serving.settings import number
+from serving.shadow import Shadow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from starlette.requests import Request
 
     from serving.answers import Answers
@@ -43,9 +48,12 @@ _FEW = 8
 _THREADS = 2
 
 
-@cache
+_MODEL = "models:/impel@champion"
+_CHALLENGER = "models:/impel@challenger"
+
+
 def load() -> Answers:
-    """Load model and event store as the environment says, once.
+    """Load model and event store as the environment says.
 
     Raises
     ------
@@ -56,12 +64,11 @@ def load() -> Answers:
     from features.manifest import is_store  # noqa: PLC0415
     from features.sources import open_tables  # noqa: PLC0415
     from features.store import EventStore  # noqa: PLC0415
-    from serving.answers import Answers, moment  # noqa: PLC0415
+    from serving.answers import Answers  # noqa: PLC0415
     from serving.predictor import Predictor  # noqa: PLC0415
 
-    as_of, model = os.environ.get("IMPEL_AS_OF"), os.environ.get("IMPEL_MODEL") or "models:/impel@champion"
-    moment_asked = moment(as_of) if as_of else None
-    predictor = Predictor.load(model, tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
+    moment_asked = _as_of()
+    predictor = Predictor.load(_setting("IMPEL_MODEL", _MODEL), tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
     data, folder = os.environ.get("IMPEL_DATA"), os.environ.get("IMPEL_STORE")
     if data and not is_store(data):
         tables = open_tables(data)
@@ -74,6 +81,51 @@ def load() -> Answers:
     else:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
     return Answers(predictor, store, as_of=moment_asked)
+
+
+@cache
+def champion() -> Live:
+    """Return what answers; the first is loaded now. Errors are those of `load`."""
+    model = _setting("IMPEL_MODEL", _MODEL)
+    # Before loading: what changes meanwhile is found at the next look.
+    identity = fetch.identity(model, tracking=os.environ.get("IMPEL_TRACKING_URI"))
+    first = load()
+    _warm_up(first)
+    live = _live("champion", model)
+    live.put(first, Origin(identity, first.store.fingerprint))
+    return live
+
+
+def _live(role: str, model: str) -> Live:
+    """Return answers of a model out of the store that the champion looks at."""
+    from features.manifest import Manifest  # noqa: PLC0415
+    from serving.answers import Answers  # noqa: PLC0415
+    from serving.predictor import Predictor  # noqa: PLC0415
+
+    tracking = os.environ.get("IMPEL_TRACKING_URI")
+
+    def find() -> Origin:
+        manifest = Manifest.read(champion().answers.store.folder)
+        return Origin(fetch.identity(model, tracking=tracking), "" if manifest is None else manifest.fingerprint)
+
+    def replace() -> Answers:
+        predictor = Predictor.load(model, tracking_uri=tracking)
+        answers = Answers(predictor, champion().answers.store.reopened(), as_of=_as_of())
+        _warm_up(answers)
+        return answers
+
+    return Live(role, find=find, load=replace)
+
+
+def _as_of() -> pd.Timestamp | None:
+    from serving.answers import moment  # noqa: PLC0415
+
+    text = os.environ.get("IMPEL_AS_OF")
+    return moment(text) if text else None
+
+
+def _setting(name: str, default: str) -> str:
+    return os.environ.get(name) or default
 
 
 class _Service(bentoml.Service):
@@ -94,27 +146,37 @@ class _Impel:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
-        self.answers = load()
+        seconds = number("IMPEL_RELOAD_SECONDS", 30.0)
+        share = number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
         self._limiter = CapacityLimiter(_THREADS)
-        _PAGES.state.answers = self.answers
-        _warm_up(self.answers)
+        self._live = _PAGES.state.live = champion()
+        self._shadow = Shadow(_live("challenger", _setting("IMPEL_SHADOW_MODEL", _CHALLENGER)), share=share)
+        settle()
+        self._live.start(seconds)
+        self._shadow.start(seconds)
 
     @bentoml.on_shutdown
-    def thaw(self) -> None:
-        """Let the interpreter clean up what `_warm_up` kept from it; DuckDB complains at exit otherwise."""
+    def stop(self) -> None:
+        """End the threads, and let the interpreter clean up what `settle` kept from it; DuckDB complains otherwise."""
+        self._shadow.stop()
+        self._live.stop()
         gc.unfreeze()
 
     @bentoml.api(route="/v1/predict")
     async def predict(self, request: schemas.PredictRequest, /) -> schemas.PredictResponse:
         """Predict the candidates of a brief, in their order."""
+        predict = self._live.answers.predict
         if len(request.candidates) <= _FEW and not request.reasons:
-            return _answered(self.answers.predict, request)
-        return await to_thread.run_sync(_answered, self.answers.predict, request, limiter=self._limiter)
+            answer = _answered(predict, request)
+        else:
+            answer = await to_thread.run_sync(_answered, predict, request, limiter=self._limiter)
+        self._shadow.offer(request, answer)
+        return answer
 
     @bentoml.api(route="/v1/rank")
     async def rank(self, request: schemas.RankRequest, /) -> schemas.RankResponse:
         """Rank all known accounts for a brief, best first."""
-        return await to_thread.run_sync(_answered, self.answers.rank, request, limiter=self._limiter)
+        return await to_thread.run_sync(_answered, self._live.answers.rank, request, limiter=self._limiter)
 
 
 def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
@@ -126,14 +188,12 @@ def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
 
 
 def _warm_up(answers: Answers) -> None:
-    """Answer once, so that the first caller does not wait, and keep all that lives now out of garbage collections."""
+    """Answer once, so that the first caller does not wait."""
     accounts = answers.store.accounts["account_id"]
     brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
     answers.predict(schemas.PredictRequest.model_validate_json(body))
-    gc.collect()
-    gc.freeze()
 
 
 async def _index(_: Request) -> Response:
@@ -145,7 +205,7 @@ async def _document(_: Request) -> Response:
 
 
 async def _model(request: Request) -> Response:
-    return Response(request.app.state.answers.model().model_dump_json(), media_type="application/json")
+    return Response(request.app.state.live.model().model_dump_json(), media_type="application/json")
 
 
 # In place of BentoML's own page, which loads a script that reports the visit to its makers.

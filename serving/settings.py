@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from features.errors import ImpelError, TrackingError
+from features.errors import ImpelError, SettingError, TrackingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,19 @@ def home() -> Path:
 def tracking_uri(given: str | None = None) -> str:
     """Return the MLflow tracking URI: the one given, else IMPEL_TRACKING_URI, else an SQLite file in `home()`."""
     return given or os.environ.get("IMPEL_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+
+
+def number(name: str, default: float, *, least: float = 0.0, most: float = math.inf) -> float:
+    """Return the number in an environment variable; SettingError where it is none, or out of bounds."""
+    text = os.environ.get(name)
+    try:
+        found = default if not text else float(text)
+    except ValueError:
+        found = math.nan
+    if not (math.isfinite(found) and least <= found <= most):
+        bounds = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise SettingError(f"{name} must be a number {bounds}, not {text!r}.")
+    return found
 
 
 def without_password(uri: str) -> str:

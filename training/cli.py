@@ -166,8 +166,8 @@ def append(folder: Path, new: str, as_json: bool) -> None:
     rows that come twice count twice.
 
     A model keeps answering on the store as it grows, and impel train learns from the new outcomes. A running impel
-    serve answers from the store as it was when it started; start it again. Keep the rows: a new version of Impel or
-    DuckDB may ask for the store to be prepared anew, from all of them.
+    serve takes the new rows up by itself. Keep the rows: a new version of Impel or DuckDB may ask for the store to be
+    prepared anew, from all of them.
 
     For example: impel append store new
     """
@@ -488,7 +488,17 @@ def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, 
     help="Answer callers with an API key of this file only; see impel keys.",
 )
 @click.option("--without-keys", is_flag=True, help="Answer everybody, beyond this machine too.")
-@click.option("--rate-limit", type=click.FloatRange(min=0, min_open=True), help="Requests a second of each API key.")
+@click.option("--rate-limit", type=click.FloatRange(min=0.001), help="Requests a second of each API key.")
+@click.option(
+    "--reload-seconds",
+    type=click.FloatRange(min=0),
+    help="How often to look for another champion and for appended rows; 0 for never.",
+)
+@click.option(
+    "--shadow-share",
+    type=click.FloatRange(min=0, max=1),
+    help="Share of the predictions that the challenger makes, too, for the log only.",
+)
 def serve(
     data: str,
     as_of: pd.Timestamp | None,
@@ -499,11 +509,14 @@ def serve(
     keys: Path | None,
     without_keys: bool,
     rate_limit: float | None,
+    reload_seconds: float | None,
+    shadow_share: float | None,
 ) -> None:
     """Serve predictions over HTTP; the documentation is at /docs.json.
 
     Logs are JSON on stderr, one line for each request. Beyond this machine it listens with API keys only, unless told
-    otherwise.
+    otherwise. A model that impel promote makes champion, and rows that impel append puts into the store, are taken up
+    without a restart.
     """
     from serving.launch import launch
     from training.files import prepared
@@ -520,6 +533,8 @@ def serve(
         keys=keys,
         without_keys="true" if without_keys else None,
         rate_limit=rate_limit,
+        reload_seconds=reload_seconds,
+        shadow_share=shadow_share,
     )
 
 
