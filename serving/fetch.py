@@ -13,6 +13,8 @@ from features.errors import BundleError, SettingError, TrackingError
 from serving.settings import home, mlflow_at, tracking_uri, without_password
 
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+DIGEST = "bundle_digest"
+"""The tag of a registered version that says which bundle it was registered with."""
 # How MLflow calls what is not there; the second is its answer to an alias that no version has.
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
@@ -65,8 +67,13 @@ def identity(uri: str | Path, *, tracking: str | None = None) -> str:
     """
     if str(uri).startswith("models:"):
         return "/".join(_registered(str(uri), tracking_uri(tracking)))
-    sums = _folder(uri) / "SHA256SUMS"
-    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else "no bundle"
+    return digest(_folder(uri))
+
+
+def digest(bundle: Path) -> str:
+    """Return what stands for the content of a bundle folder: the SHA-256 of its list of checksums."""
+    sums = bundle / "SHA256SUMS"
+    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else ""
 
 
 def _folder(uri: str | Path) -> Path:
@@ -104,6 +111,12 @@ def _bring(name: str, version: str, tracking: str, folder: Path) -> None:
         bundles = sorted(Path(found).glob("artifacts/*/bundle.json"))
         if len(bundles) != 1:
             raise BundleError(f"models:/{name}/{version} in {without_password(tracking)} holds no Impel bundle.")
+        recorded = mlflow.MlflowClient().get_model_version(name, version).tags.get(DIGEST)
+        if recorded not in {None, digest(bundles[0].parent)}:
+            raise BundleError(
+                f"models:/{name}/{version} in {without_password(tracking)} was changed after it was registered; "
+                "train and register the model again."
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         shutil.copytree(bundles[0].parent, beside, dirs_exist_ok=True)

@@ -43,7 +43,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.ModelResponse,
     schemas.Problem,
 )
-_POST_PROBLEMS = (400, 401, 403, 408, 413, 415, 429, 500, 504)
+_POST_PROBLEMS = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
 
 
 @cache

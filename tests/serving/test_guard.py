@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
+import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +14,11 @@ from serving import rate
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.keys import Keys, create
-from serving.logs import JsonFormatter, RequestLog
+from serving.logs import JsonFormatter, RequestLog, configure
 from serving.middleware import ProblemDetails
 from tests.serving.test_middleware import answering, call, raising
 
 if TYPE_CHECKING:
-    import logging
     from pathlib import Path
 
 OK = answering(200, b"fine")
@@ -205,3 +208,19 @@ def test_a_failure_has_its_trace_in_the_log_alone(caplog: pytest.LogCaptureFixtu
     assert "RuntimeError: the secret path" in json.loads(JsonFormatter().format(record))["trace"]
     assert b"secret" not in content
     assert headers[b"x-request-id"]
+
+
+def test_a_log_that_cannot_be_written_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        tried = 0
+
+        def write(self, text: str) -> int:
+            self.tried += bool(text)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    full = Full()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(sys, "stderr", full)
+    configure()
+    assert call(RequestLog(OK))[0] == 200
+    assert full.tried

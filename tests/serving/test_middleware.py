@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serving import schemas
+from serving import middleware, schemas
 from serving.middleware import MAX_BODY, MAX_DEPTH, ProblemDetails, RequestLimits, depth
 
 JSON = [(b"content-type", b"application/json")]
@@ -178,6 +178,41 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     status, headers, content = call(never)
     assert (status, json.loads(content)["code"]) == (408, "slow-request")
     assert headers[b"connection"] == b"close"
+
+
+def test_bodies_that_wait_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MAX_WAITING", 1000)
+    limits = RequestLimits(echo)
+
+    async def meet(_scope: Any, _receive: Any, send: Any) -> None:
+        rest, taken = asyncio.Event(), asyncio.Event()
+        answers: list[Any] = []
+
+        async def slow() -> Any:
+            if not taken.is_set():
+                taken.set()
+                return {"type": "http.request", "body": b" " * 990, "more_body": True}
+            await rest.wait()
+            return {"type": "http.request", "body": b" ", "more_body": False}
+
+        async def keep(message: Any) -> None:
+            answers.append(message)
+
+        async def large() -> Any:
+            return {"type": "http.request", "body": b" " * 990, "more_body": True}
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/predict", "headers": JSON}
+        first = asyncio.create_task(limits(scope, slow, keep))
+        await taken.wait()
+        await limits(scope, large, send)
+        rest.set()
+        await first
+        assert answers[0]["status"] == 200
+
+    status, headers, content = call(meet)
+    assert (status, json.loads(content)["code"]) == (503, "overloaded")
+    assert headers[b"retry-after"] == b"1"
+    assert call(limits, body=[b" " * 990, b" "])[0] == 200, "what was answered counts no more"
 
 
 def test_a_body_that_breaks_off_is_no_failure_of_the_service() -> None:
