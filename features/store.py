@@ -255,6 +255,10 @@ class EventStore:
             is as before then.
         """
         append(tables, self.folder, memory=memory, progress=progress or (lambda _: None))
+        return self.reopened()
+
+    def reopened(self) -> EventStore:
+        """Return the store as its folder is now, with what was appended to it meanwhile; this one stays as it is."""
         store = EventStore(self.folder)
         store._temporary = self._temporary
         store.follower_classifier = self.follower_classifier

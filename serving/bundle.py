@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from features.errors import BundleError, DataError
 from features.follower_classifier import FollowerClassifier, default_classifier
+from serving.boosters import trees
 from serving.reference import Reference
 from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
@@ -92,7 +93,7 @@ class Bundle:
         texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
         texts[_REFERENCE] = reference
         self._texts = {name: text for name, text in texts.items() if text is not None}
-        self.actions = _booster(actions, len(self.features), name=_ACTIONS)
+        self.actions = _booster(actions, len(self.features), scores=2, name=_ACTIONS)
         self.posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
         # Its last feature is the threshold.
         wide = len(self.features) + 1
@@ -289,14 +290,11 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return content.getvalue()
 
 
-def _booster(text: str, features: int, *, name: str) -> lightgbm.Booster:
+def _booster(text: str, features: int, *, scores: int = 1, name: str) -> lightgbm.Booster:
     try:
-        booster = lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
+        return lightgbm.Booster(model_str=trees(text, features=features, scores=scores))
+    except (ValueError, lightgbm.basic.LightGBMError) as error:
         raise BundleError(f"{name} is not a LightGBM model: {error}") from None
-    if booster.num_feature() != features:
-        raise BundleError(f"{name} has {booster.num_feature()} features, bundle.json names {features}")
-    return booster
 
 
 def _classifier(text: str) -> FollowerClassifier:

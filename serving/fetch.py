@@ -16,6 +16,8 @@ PACKED = Path(__file__).with_name("packed")
 """Where a bento keeps its model, below the registry's name of it; there is no such folder elsewhere."""
 
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+DIGEST = "bundle_digest"
+"""The tag of a registered version that says which bundle it was registered with."""
 # How MLflow calls what is not there; the second is its answer to an alias that no version has.
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
@@ -50,19 +52,11 @@ def locate(uri: str | Path, *, tracking: str | None = None) -> Located:
     BundleError
         Where there is no such folder, or the version holds no bundle.
     """
-    text = str(uri)
-    if not text.startswith("models:"):
-        folder = Path(uri)
-        if not folder.is_dir():
-            raise BundleError(
-                f"There is no bundle folder {text!r}; give a folder or a registry name such as models:/impel@champion."
-            )
+    if not str(uri).startswith("models:"):
+        folder = _folder(uri)
         return Located(folder, _packed_version(folder))
-    match = _MODEL.fullmatch(text)
-    if match is None:
-        raise SettingError(f"{text!r} names no model; write models:/impel@champion or models:/impel/3.")
     place = tracking_uri(tracking)
-    name, version = match["name"], match["version"] or _version(match["name"], match["alias"], place)
+    name, version = _registered(str(uri), place)
     origin = hashlib.sha256(place.encode()).hexdigest()[:12]
     folder = home() / "models" / origin / name / version
     if not folder.is_dir():
@@ -80,6 +74,39 @@ def _packed_version(folder: Path) -> str | None:
     """Return the registry's name of a bundle that was packed out of it."""
     parts = folder.relative_to(PACKED).parts if folder.is_relative_to(PACKED) else ()
     return "/".join(parts) if len(parts) == 2 else None
+
+
+def identity(uri: str | Path, *, tracking: str | None = None) -> str:
+    """Return what `locate` would find now: another text where that would be another bundle. Nothing is brought here.
+
+    Parameters and errors are those of `locate`.
+    """
+    if str(uri).startswith("models:"):
+        return "/".join(_registered(str(uri), tracking_uri(tracking)))
+    return digest(_folder(uri))
+
+
+def digest(bundle: Path) -> str:
+    """Return what stands for the content of a bundle folder: the SHA-256 of its list of checksums."""
+    sums = bundle / "SHA256SUMS"
+    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else ""
+
+
+def _folder(uri: str | Path) -> Path:
+    folder = Path(uri)
+    if not folder.is_dir():
+        raise BundleError(
+            f"There is no bundle folder {str(uri)!r}; give a folder or a registry name such as models:/impel@champion."
+        )
+    return folder
+
+
+def _registered(uri: str, tracking: str) -> tuple[str, str]:
+    """Return name and version of a registered model."""
+    match = _MODEL.fullmatch(uri)
+    if match is None:
+        raise SettingError(f"{uri!r} names no model; write models:/impel@champion or models:/impel/3.")
+    return match["name"], match["version"] or _version(match["name"], match["alias"], tracking)
 
 
 def _version(name: str, alias: str, tracking: str) -> str:
@@ -100,6 +127,12 @@ def _bring(name: str, version: str, tracking: str, folder: Path) -> None:
         bundles = sorted(Path(found).glob("artifacts/*/bundle.json"))
         if len(bundles) != 1:
             raise BundleError(f"models:/{name}/{version} in {without_password(tracking)} holds no Impel bundle.")
+        recorded = mlflow.MlflowClient().get_model_version(name, version).tags.get(DIGEST)
+        if recorded not in {None, digest(bundles[0].parent)}:
+            raise BundleError(
+                f"models:/{name}/{version} in {without_password(tracking)} was changed after it was registered; "
+                "train and register the model again."
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         shutil.copytree(bundles[0].parent, beside, dirs_exist_ok=True)

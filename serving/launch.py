@@ -6,18 +6,19 @@ One process with one worker, because that did as well as any mix on two cores; m
 
 from __future__ import annotations
 
-import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features.errors import ImpelError, SettingError
+from serving.guard import on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +34,16 @@ _VARIABLES = {
     "snapshot": "IMPEL_SNAPSHOT",
     "tracking_uri": "IMPEL_TRACKING_URI",
     "log": "IMPEL_LOG",
+    "keys": "IMPEL_KEYS",
+    "without_keys": "IMPEL_WITHOUT_KEYS",
+    "rate_limit": "IMPEL_RATE_LIMIT",
+    "reload_seconds": "IMPEL_RELOAD_SECONDS",
+    "shadow_share": "IMPEL_SHADOW_SHARE",
+    "shadow_model": "IMPEL_SHADOW_MODEL",
 }
 
 
-def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path | None) -> None:
+def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float | Path | None) -> None:
     """Serve until interrupted; says on stderr where, once it is ready.
 
     Parameters
@@ -44,28 +51,33 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path 
     host, port
         Where to listen; port 0 takes any free one.
     **settings
-        data, model, as_of, store, snapshot, tracking_uri, log: as the environment variables of `serving.service`,
-        which hold where one is not given.
+        data, model, as_of, store, snapshot, tracking_uri, log, keys, without_keys, rate_limit, reload_seconds,
+        shadow_share, shadow_model: as the environment variables of `serving.service`, which hold where one is not
+        given.
 
     Raises
     ------
     ImpelError
-        Where the port is taken, or the model or the data cannot be used.
+        Where the port is taken, or the model or the data cannot be used, or everybody could ask who reaches the port.
     """
     os.environ.update(_environment(settings))
+    # A stop is no death: what is in hand is answered, and what lies in the way is cleared away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     listening = _listen(host, port)
-    with listening, tempfile.TemporaryDirectory(prefix="impel-serve-") as scratch:
+    with suppress(KeyboardInterrupt), listening, tempfile.TemporaryDirectory(prefix="impel-serve-") as scratch:
         # Metrics files of its own: two servers that share them destroy each other's.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = scratch
         os.environ.setdefault("BENTOML_HOME", scratch)
-        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
         import uvicorn  # noqa: PLC0415
 
-        from serving import service  # noqa: PLC0415
+        from serving import loading, service  # noqa: PLC0415
+        from serving.connections import Connection  # noqa: PLC0415
 
-        service.load()  # now, so that an error is one line and not the log of a server that could not start
+        loading.champion()  # now, so that an error is one line and not the log of a server that could not start
         config = uvicorn.Config(
             service.ImpelService.to_asgi(),
+            http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -79,14 +91,11 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | Path 
                 if self.started:
                     print(f"{READY}http://{address}", file=sys.stderr, flush=True)  # noqa: T201
 
-        try:
-            Announcing(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            return
+        Announcing(config).run(sockets=[listening])
 
 
 @contextmanager
-def running(*, host: str = "127.0.0.1", port: int = 0, **settings: str | Path | None) -> Iterator[str]:
+def running(*, host: str = "127.0.0.1", port: int = 0, **settings: str | float | Path | None) -> Iterator[str]:
     """Serve in a process of its own and yield its address, `http://host:port`, once it is ready; stop it at the end.
 
     Parameters are those of `launch`.
@@ -147,6 +156,13 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingError(f"The service cannot listen on {host}, port {port} ({reason}); choose another.") from None
+    told = os.environ.get("IMPEL_KEYS") or os.environ.get("IMPEL_WITHOUT_KEYS") == "true"
+    if not told and not on_loopback(listening.getsockname()[0]):
+        listening.close()
+        raise SettingError(
+            f"Whoever reaches {host} could ask: make API keys (impel keys create ID --keys FILE) and serve with "
+            "--keys FILE; or, where something in front of the service checks who asks, with --without-keys."
+        )
     return listening
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from features.errors import nearest
 from serving import schemas
+from serving.request import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -22,11 +26,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 2 * 1024 * 1024
+BODY_SECONDS = 10.0
+"""What a caller may take to send a body."""
+MAX_WAITING = 128 * 1024 * 1024
+"""Bytes of all bodies together that have not arrived as a whole."""
+MAX_DEPTH = 16
+"""How many arrays and objects may lie within each other; what the schemas know needs about half of that."""
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEPS = np.zeros(256, dtype=np.int8)
+_STEPS[list(b"[{")] = 1
+_STEPS[list(b"]}")] = -1
 
 CODES = {
     400: ("invalid-request", "The request cannot be read."),
+    401: ("key-missing", "This needs an API key: send Authorization: Bearer KEY."),
+    403: ("forbidden", "This API key is not good for this."),
     404: ("not-found", "There is nothing at this address; /docs.json lists what there is."),
     405: ("method-not-allowed", "This address does not know this method; the header Allow names those it does."),
+    408: ("slow-request", "The body took too long to arrive; send it faster, or less of it."),
     409: ("contradiction", "Some outcomes are known with other values; a correction must have closed later."),
     413: ("too-large", f"The body is larger than {MAX_BODY} bytes; send fewer candidates at a time."),
     415: ("unsupported-media-type", "The body must be JSON: send Content-Type: application/json."),
@@ -57,43 +75,84 @@ _FIELDS = {
 
 
 class RequestLimits:
-    """Refuse bodies that are too large or not JSON before anything reads them.
+    """Refuse bodies that are too large, too slow, too deep or not JSON before anything reads them.
 
-    BentoML would take any content type for JSON, fetch addresses out of forms, and read bodies of any size.
+    BentoML would take any content type for JSON, fetch addresses out of forms, and read bodies of any size for as long
+    as they take. This layer lies around BentoML's, so that a request takes a place only once it is there as a whole.
     """
 
-    def __init__(self, app: App, *, max_body: int = MAX_BODY) -> None:
+    def __init__(self, app: App, *, max_body: int = MAX_BODY, seconds: float = BODY_SECONDS) -> None:
         self.app = app
         self.max_body = max_body
+        self.seconds = seconds
+        self._waiting = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Read the body up to the limit and hand it on, or answer 413 or 415."""
+        """Read the body up to the limits and hand it on, or answer 400, 408, 413, 415 or 503."""
         if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        if media_type != b"application/json":
-            await respond(send, problem(415))
+        body = await self._body(scope, receive)
+        if isinstance(body, schemas.Problem):
+            await respond(send, body, headers=[(b"connection", b"close")] if body.status in {408, 503} else [])
             return
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.max_body:
-                await respond(send, problem(413))
-                return
-        scope.get(_SHARED, {})["body"] = bytes(body)
-        waiting = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        scope.get(_SHARED, {})["body"] = body
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return waiting.pop() if waiting else await receive()
 
         await self.app(scope, replay, send)
+
+    async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes | schemas.Problem:
+        """Return the body, or what is wrong with it."""
+        media_type = dict(scope["headers"]).get(b"content-type", b"").split(b";")[0].strip().lower()
+        if media_type != b"application/json":
+            return problem(415)
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = await self._arriving(receive)
+        except TimeoutError:
+            return problem(408)
+        if isinstance(body, bytes) and depth(body) > MAX_DEPTH:
+            detail = f"The body is nested more than {MAX_DEPTH} levels deep."
+            return problem(400, code="invalid-json", detail=detail)
+        return body
+
+    async def _arriving(self, receive: Receive) -> bytes | schemas.Problem:
+        """Return the body once it is there as a whole, or why it is not waited for."""
+        body = bytearray()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return problem(400, detail="The body broke off.")
+                part = message.get("body", b"")
+                body += part
+                self._waiting += len(part)
+                if len(body) > self.max_body:
+                    return problem(413)
+                if not message.get("more_body", False):
+                    return bytes(body)
+                if self._waiting > MAX_WAITING:
+                    return problem(503)
+        finally:
+            self._waiting -= len(body)
+
+
+def depth(body: bytes) -> int:
+    """Return how many arrays and objects of a JSON text lie within each other at most.
+
+    Where the whole text has no more than `MAX_DEPTH` of them, their number is returned: that bounds the depth.
+    """
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    # Without a backslash, quotes open and close in turn, which is faster to see. The pattern is possessive, and for it
+    # the end of the text ends a string, too: no text makes it take more than one pass.
+    outside = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    steps = _STEPS[np.frombuffer(outside, dtype=np.uint8)]
+    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
 class ProblemDetails:
@@ -155,9 +214,12 @@ def problem(
 
 async def respond(send: Send, details: schemas.Problem, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Send a problem as the whole answer, keeping other headers such as Allow."""
+    request = REQUEST.get()
+    if request is not None:
+        details = details.model_copy(update={"request_id": request.id})
     body = details.model_dump_json().encode()
     kept = [(name, value) for name, value in headers if name.lower() not in {b"content-type", b"content-length"}]
-    if details.status in {429, 503}:
+    if details.status in {429, 503} and not any(name.lower() == b"retry-after" for name, _ in kept):
         kept.append((b"retry-after", b"1"))
     kept += [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": details.status, "headers": kept})
@@ -179,7 +241,7 @@ def _translate(status: int, answer: bytes, request: bytes) -> schemas.Problem:
         content = json.loads(answer)
     except ValueError:
         content = None
-    if isinstance(content, dict) and content.keys() >= schemas.Problem.model_fields.keys() - {"errors"}:
+    if isinstance(content, dict) and content.keys() >= schemas.Problem.model_fields.keys() - {"errors", "request_id"}:
         return schemas.Problem.model_validate(content)
     if status == 400 and isinstance(content, dict) and isinstance(content.get("detail"), list):
         return _invalid(content["detail"], request)

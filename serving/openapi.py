@@ -62,7 +62,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.ModelResponse,
     schemas.Problem,
 )
-_POST_PROBLEMS = (400, 413, 415, 429, 500, 504)
+_POST_PROBLEMS = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
 
 
 @cache
@@ -100,15 +100,22 @@ def document() -> dict[str, Any]:
                 "get": {
                     "operationId": "model",
                     "summary": "Which model answers",
-                    "responses": {"200": _answer(schemas.ModelResponse), **_problems((429, 500))},
+                    "responses": {"200": _answer(schemas.ModelResponse), **_problems((401, 403, 429, 500))},
                 }
             },
             **{path: _plain(path, meaning) for path, meaning in _PLAIN.items()},
         },
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": {"key": _KEY}},
+        # A service without keys answers without one, too.
+        "security": [{"key": []}, {}],
     }
 
 
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key of whoever runs the service; its scopes say what it is good for.",
+}
 _PLAIN = {
     "/livez": "Whether the process is alive",
     "/readyz": "Whether it answers",

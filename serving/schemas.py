@@ -384,6 +384,13 @@ class RankResponse(Answered):
     next_cursor: str | None = Field(description="For the page that follows; null where this is the last one.")
 
 
+class Refused(Answered):
+    """What should answer now and does not; the service's log says why."""
+
+    code: Literal["model-refused", "data-refused", "registry-unavailable", "setting-refused", "internal"]
+    since: datetime
+
+
 class ModelResponse(Answered):
     """What answers: the model, its origin, and the data it looks at."""
 
@@ -393,6 +400,8 @@ class ModelResponse(Answered):
     data_fingerprint: str
     features: int
     training: dict[str, Any] = Field(description="What the bundle records of its own training.")
+    loaded_at: datetime | None = Field(None, description="Since when this model answers from these data.")
+    refused: Refused | None = Field(None, description="Why something newer does not answer; null where nothing is.")
 
 
 class Klout(Answered):
@@ -476,3 +485,4 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the problem, for programs.")
     detail: str
     errors: list[FieldError] | None = Field(None, exclude_if=_absent)
+    request_id: str | None = Field(None, exclude_if=_absent, description="What the service's log calls the request.")

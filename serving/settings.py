@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from features.errors import ImpelError, TrackingError, without_password
+from features.errors import ImpelError, SettingError, TrackingError, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,11 @@ VARIABLES = {
     "IMPEL_KEYS": "file of the service's API keys",
     "IMPEL_WITHOUT_KEYS": "true: the service answers everybody",
     "IMPEL_RATE_LIMIT": "requests a second of each API key",
+    "IMPEL_SNAPSHOT": "folder of what `impel materialize` made; by default made anew at every start",
+    "IMPEL_LOG": "folder in which the service logs predictions and outcomes",
+    "IMPEL_RELOAD_SECONDS": "how often the service looks for another champion and for appended rows; 0 for never",
+    "IMPEL_SHADOW_SHARE": "share of the predictions that a challenger makes, too, for the log only",
+    "IMPEL_SHADOW_MODEL": "that challenger; by default the registry's",
     "IMPEL_API_KEY": "the key that `serving.client` sends",
 }
 """Every environment variable that is read, and what it means."""
@@ -47,6 +53,19 @@ def home() -> Path:
 def tracking_uri(given: str | None = None) -> str:
     """Return the MLflow tracking URI: the one given, else IMPEL_TRACKING_URI, else an SQLite file in `home()`."""
     return given or os.environ.get("IMPEL_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+
+
+def number(name: str, default: float, *, least: float = 0.0, most: float = math.inf) -> float:
+    """Return the number in an environment variable; SettingError where it is none, or out of bounds."""
+    text = os.environ.get(name)
+    try:
+        found = default if not text else float(text)
+    except ValueError:
+        found = math.nan
+    if not (math.isfinite(found) and least <= found <= most):
+        bounds = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise SettingError(f"{name} must be a number {bounds}, not {text!r}.")
+    return found
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -11,6 +11,7 @@ import click
 
 from features.errors import SettingError
 from training import console
+from training.key_commands import keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,8 +178,8 @@ def append(folder: Path, new: str, as_json: bool) -> None:
     rows that come twice count twice.
 
     A model keeps answering on the store as it grows, and impel train learns from the new outcomes. A running impel
-    serve answers from the store as it was when it started; start it again. Keep the rows: a new version of Impel or
-    DuckDB may ask for the store to be prepared anew, from all of them.
+    serve takes the new rows up by itself. Keep the rows: a new version of Impel or DuckDB may ask for the store to be
+    prepared anew, from all of them.
 
     For example: impel append store new
     """
@@ -505,6 +506,26 @@ def scores(data: str, account: str, as_of: pd.Timestamp | None, statement: int, 
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
 @_LOG
+@click.option(
+    "--keys",
+    metavar="FILE",
+    envvar="IMPEL_KEYS",
+    show_envvar=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Answer callers with an API key of this file only; see impel keys.",
+)
+@click.option("--without-keys", is_flag=True, help="Answer everybody, beyond this machine too.")
+@click.option("--rate-limit", type=click.FloatRange(min=0.001), help="Requests a second of each API key.")
+@click.option(
+    "--reload-seconds",
+    type=click.FloatRange(min=0),
+    help="How often to look for another champion and for appended rows; 0 for never.",
+)
+@click.option(
+    "--shadow-share",
+    type=click.FloatRange(min=0, max=1),
+    help="Share of the predictions that the challenger makes, too, for the log only.",
+)
 def serve(
     data: str,
     as_of: pd.Timestamp | None,
@@ -514,8 +535,17 @@ def serve(
     host: str,
     port: int,
     folder: Path | None,
+    keys: Path | None,
+    without_keys: bool,
+    rate_limit: float | None,
+    reload_seconds: float | None,
+    shadow_share: float | None,
 ) -> None:
     """Serve predictions over HTTP; the documentation is at /docs.json.
+
+    Logs are JSON on stderr, one line for each request. Beyond this machine it listens with API keys only, unless told
+    otherwise. A model that impel promote makes champion, and rows that impel append puts into the store, are taken up
+    without a restart.
 
     With --log, every prediction is logged, outcomes are taken at /v1/outcomes, impel monitor looks at both, and
     impel append STORE FOLDER puts the outcomes into an event store.
@@ -534,6 +564,11 @@ def serve(
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
         log=folder,
+        keys=keys,
+        without_keys="true" if without_keys else None,
+        rate_limit=rate_limit,
+        reload_seconds=reload_seconds,
+        shadow_share=shadow_share,
     )
 
 
@@ -822,3 +857,6 @@ def import_(
         dry_run=dry_run,
         as_json=as_json,
     )
+
+
+main.add_command(keys)

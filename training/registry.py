@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import serving
 from features.errors import BundleError, SettingError, TrackingError, nearest, without_password
 from serving.bundle import Bundle
+from serving.fetch import DIGEST, digest
 from serving.predictor import Predictor
 from serving.settings import mlflow_at, sqlite_file, tracking_uri
 
@@ -263,6 +264,7 @@ def _log(mlflow: Any, folder: Path, bundle: Bundle, record: Record, uri: str) ->
         model = _log_pyfunc(mlflow, folder, bundle)
     if not client.search_registered_models(f"name='{record.model}'"):
         client.create_registered_model(record.model)
+    tags[DIGEST] = digest(folder)
     # A run keeps the last value of each metric, whichever fold that is of; the gate wants those of the last fold.
     tags["last_fold"] = json.dumps(record.folds[-1] if record.folds else {})
     registered = client.create_model_version(

@@ -485,7 +485,7 @@ def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> No
 def test_metrics_count_requests_answered_and_refused(client: httpx.Client) -> None:
     def count(code: int) -> float:
         lines = client.get("/metrics").text.splitlines()
-        wanted = [line for line in lines if line.startswith("bentoml_service_request_total{") and f'="{code}"' in line]
+        wanted = [line for line in lines if line.startswith("impel_answers_total{") and f'status="{code}"' in line]
         return sum(float(line.split()[-1]) for line in wanted)
 
     before = {code: count(code) for code in (200, 400, 415)}
@@ -547,7 +547,7 @@ def test_settings_that_cannot_be_used(
     for name, value in {**settings, **changes}.items():
         monkeypatch.setenv(f"IMPEL_{name.upper()}", str(value))
     with pytest.raises(ImpelError, match=message):
-        service.load()
+        loading.load()
 
 
 def test_what_does_not_start_says_why(settings: dict[str, Any]) -> None:
@@ -586,10 +586,12 @@ def test_it_stops_when_asked_to_and_leaves_nothing_behind(settings: dict[str, An
         assert line.startswith(READY), line + process.stderr.read()
         url = line.removeprefix(READY).strip()
         assert httpx.get(f"{url}/readyz").status_code == 200
-        assert httpx.post(f"{url}/v1/predict", json={}).status_code == 400, "what a caller got wrong is not logged"
-        process.send_signal(signal.SIGINT)
+        assert httpx.post(f"{url}/v1/predict", json={}).status_code == 400
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-        assert process.stderr.read() == ""
+        (logged,) = [json.loads(line) for line in process.stderr.read().splitlines()]
+        assert logged["status"] == 400
+        assert "trace" not in logged, "what a caller got wrong is no failure of the service"
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/readyz")

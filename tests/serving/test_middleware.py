@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from serving import schemas
-from serving.middleware import MAX_BODY, ProblemDetails, RequestLimits
+from serving import middleware, schemas
+from serving.middleware import MAX_BODY, MAX_DEPTH, ProblemDetails, RequestLimits, depth
 
 JSON = [(b"content-type", b"application/json")]
 
 
-def call(app: Any, *, method: str = "POST", headers: list[Any] = JSON, body: list[bytes] | None = None) -> Any:
+def call(
+    app: Any, *, method: str = "POST", headers: list[Any] = JSON, body: list[bytes] | None = None, **more: Any
+) -> Any:
     """Send one request to an ASGI application; return status, headers and body of its answer."""
     parts = [
         {"type": "http.request", "body": part, "more_body": number + 1 < len(body or [b"{}"])}
@@ -26,7 +28,7 @@ def call(app: Any, *, method: str = "POST", headers: list[Any] = JSON, body: lis
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": "/v1/predict", "headers": headers}
+    scope = {"type": "http", "method": method, "path": "/v1/predict", "headers": headers, **more}
     asyncio.run(app(scope, receive, send))
     starts = [message for message in sent if message["type"] == "http.response.start"]
     assert len(starts) == 1, "exactly one answer"
@@ -140,3 +142,84 @@ def test_bodies_are_bounded(parts: int) -> None:
 
 def test_requests_without_a_body_pass() -> None:
     assert call(RequestLimits(answering(200, b"abc")), method="GET", headers=[])[0] == 200
+
+
+DEPTHS = [
+    (b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, True),
+    (b"[" * (MAX_DEPTH + 1), False),
+    (b'{"a":' * 17 + b"1" + b"}" * 17, False),
+    (b"[" + b"[]," * 1000 + b"1]", True),
+    (b'["' + b"[" * 1000 + b'"]', True),
+    (b'["' + b'\\"[' * 1000 + b'"]', True),
+    (b'["]]]]]",' + b'["]]]]]",' * 17, False),
+    (b'"' + b'\\"' * 500_000, True),
+    (b'"' * 500_001 + b"[" * 17, True),
+    (b'"' * 500_000 + b"[" * 17, False),
+]
+
+
+@pytest.mark.parametrize(("body", "passes"), DEPTHS)
+def test_nesting_is_bounded(body: bytes, *, passes: bool) -> None:
+    assert (depth(body) <= MAX_DEPTH) == passes
+    status, _, content = call(RequestLimits(echo), body=[body])
+    assert status == (200 if passes else 400)
+    assert passes or json.loads(content)["code"] == "invalid-json"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    async def never(scope: Any, _receive: Any, send: Any) -> None:
+        parts = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+        async def slow() -> Any:
+            return parts.pop() if parts else await asyncio.Event().wait()
+
+        await RequestLimits(echo, seconds=0.01)(scope, slow, send)
+
+    status, headers, content = call(never)
+    assert (status, json.loads(content)["code"]) == (408, "slow-request")
+    assert headers[b"connection"] == b"close"
+
+
+def test_bodies_that_wait_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MAX_WAITING", 1000)
+    limits = RequestLimits(echo)
+
+    async def meet(_scope: Any, _receive: Any, send: Any) -> None:
+        rest, taken = asyncio.Event(), asyncio.Event()
+        answers: list[Any] = []
+
+        async def slow() -> Any:
+            if not taken.is_set():
+                taken.set()
+                return {"type": "http.request", "body": b" " * 990, "more_body": True}
+            await rest.wait()
+            return {"type": "http.request", "body": b" ", "more_body": False}
+
+        async def keep(message: Any) -> None:
+            answers.append(message)
+
+        async def large() -> Any:
+            return {"type": "http.request", "body": b" " * 990, "more_body": True}
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/predict", "headers": JSON}
+        first = asyncio.create_task(limits(scope, slow, keep))
+        await taken.wait()
+        await limits(scope, large, send)
+        rest.set()
+        await first
+        assert answers[0]["status"] == 200
+
+    status, headers, content = call(meet)
+    assert (status, json.loads(content)["code"]) == (503, "overloaded")
+    assert headers[b"retry-after"] == b"1"
+    assert call(limits, body=[b" " * 990, b" "])[0] == 200, "what was answered counts no more"
+
+
+def test_a_body_that_breaks_off_is_no_failure_of_the_service() -> None:
+    async def broken(scope: Any, _receive: Any, send: Any) -> None:
+        async def gone() -> Any:
+            return {"type": "http.disconnect"}
+
+        await RequestLimits(echo)(scope, gone, send)
+
+    assert call(ProblemDetails(broken))[0] == 400

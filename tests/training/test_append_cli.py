@@ -117,9 +117,7 @@ def test_the_service_answers_from_the_store(
     # As `impel serve STORE` sets them.
     for name, place in (("DATA", store), ("STORE", store), ("MODEL", model)):
         monkeypatch.setenv(f"IMPEL_{name}", str(place))
-    service.load.cache_clear()
-    known = service.load()
-    service.load.cache_clear()
+    known = loading.load()
     assert known.store.folder == store
     assert set(known.store.accounts["account_id"]) == set(pd.read_parquet(market / "accounts.parquet")["account_id"])
     assert known.as_of >= pd.Timestamp("2026-06-02")

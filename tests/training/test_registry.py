@@ -170,6 +170,17 @@ def test_the_gate_refuses_with_all_reasons_at_once(folder: Path, metrics: dict[s
     assert registry.models()[1].aliases == ("champion",)
 
 
+def test_a_bundle_that_is_another_than_was_registered_is_refused(folder: Path, home: Path) -> None:
+    log(folder)
+    other = made_bundle(home / "other", seed=1)
+    (logged,) = (path.parent for path in home.glob("artifacts/**/bundle.json"))
+    for file in other.iterdir():
+        shutil.copy(file, logged)
+    with pytest.raises(BundleError, match="was changed after it was registered"):
+        Predictor.load("models:/impel/1")
+    assert not list(home.glob("models/*/impel/1"))
+
+
 def test_the_gate_refuses_a_damaged_bundle(folder: Path, home: Path) -> None:
     log(folder)
     log(folder)

@@ -1,0 +1,47 @@
+"""Security headers of every answer, as an ASGI layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from serving.middleware import App, Message, Receive, Send
+
+_ALL = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+# Pages load what lies beside them and nothing else; Swagger's own style sheet is partly inline.
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+_PAGE = (b"content-security-policy", _POLICY.encode())
+_ANSWER = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NEVER_KEPT = (b"cache-control", b"no-store")
+# The style sheet and scripts of the documentation: the same for everybody.
+_KEPT = "/static_content/"
+
+
+class SecurityHeaders:
+    """Say with every answer that browsers are to guess nothing, frame nothing, and keep no prediction."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Pass everything on, with the headers added."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        kept = scope["path"].startswith(_KEPT)
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in given)
+                more = [*_ALL, _PAGE if page else _ANSWER]
+                message = {**message, "headers": [*given, *more] if kept else [*given, *more, _NEVER_KEPT]}
+            await send(message)
+
+        await self.app(scope, receive, secured)

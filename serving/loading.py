@@ -1,0 +1,155 @@
+"""What the service loads at its start, and again when something has changed: as the environment says.
+
+See `serving.service` for the variables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import SettingError
+from serving import fetch, schemas
+from serving.reload import Live, Origin
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.snapshot import Snapshot
+    from features.store import EventStore
+    from serving.answers import Answers
+    from serving.feedback import Feedback
+
+_CHALLENGER = "models:/impel@challenger"
+
+# What is imported within functions takes a second, and `bentoml serve` imports this module in its supervisor too.
+
+
+def load() -> Answers:
+    """Load model, event store and snapshot.
+
+    Raises
+    ------
+    ImpelError
+        Where a setting is missing or wrong, or the model or the data cannot be used.
+    """
+    from serving import feedback as loop  # noqa: PLC0415
+
+    as_of = _as_of()
+    if (log := _folder("IMPEL_LOG")) is not None:
+        loop.check(log)
+    return _answers(_model(), _store(), as_of)
+
+
+@cache
+def champion() -> Live:
+    """Return what answers; the first is loaded now. Errors are those of `load`."""
+    # Before loading: what changes meanwhile is found at the next look.
+    model = fetch.identity(_model(), tracking=os.environ.get("IMPEL_TRACKING_URI"))
+    made = _made()
+    first = load()
+    _warm_up(first)
+    feedback().follow(first)
+    live = _live("champion", _model())
+    live.put(first, Origin(model, f"{first.store.fingerprint} {made}"))
+    return live
+
+
+@cache
+def challenger() -> Live:
+    """Return what is asked in the shadow of the champion; nothing is loaded yet."""
+    return _live("challenger", os.environ.get("IMPEL_SHADOW_MODEL") or _CHALLENGER)
+
+
+@cache
+def feedback() -> Feedback:
+    """Return what records the answers and takes outcomes."""
+    from serving.feedback import Feedback  # noqa: PLC0415
+
+    return Feedback(_folder("IMPEL_LOG"))
+
+
+def _live(role: str, model: str) -> Live:
+    """Return answers of a model out of the store that the champion looks at."""
+    from features.manifest import Manifest  # noqa: PLC0415
+
+    def find() -> Origin:
+        manifest = Manifest.read(champion().answers.store.folder)
+        store = "" if manifest is None else manifest.fingerprint
+        return Origin(fetch.identity(model, tracking=os.environ.get("IMPEL_TRACKING_URI")), f"{store} {_made()}")
+
+    def replace() -> Answers:
+        answers = _answers(model, champion().answers.store.reopened(), _as_of())
+        _warm_up(answers)
+        if role == "champion":
+            feedback().follow(answers)
+        return answers
+
+    return Live(role, find=find, load=replace)
+
+
+def _answers(model: str, store: EventStore, as_of: pd.Timestamp | None) -> Answers:
+    from serving.answers import Answers  # noqa: PLC0415
+    from serving.predictor import Predictor  # noqa: PLC0415
+
+    predictor = Predictor.load(model, tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
+    # Of one worker: a long list is worth all processors that it may use, a short one is scored by one thread anyway.
+    predictor.bundle.n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return Answers(predictor, store, as_of=as_of, snapshot=_snapshot())
+
+
+def _store() -> EventStore:
+    from features.manifest import is_store  # noqa: PLC0415
+    from features.sources import open_tables  # noqa: PLC0415
+    from features.store import EventStore  # noqa: PLC0415
+
+    data, folder = os.environ.get("IMPEL_DATA"), _folder("IMPEL_STORE")
+    if data and not is_store(data):
+        with open_tables(data) as tables:
+            return EventStore.prepare(tables, folder)
+    if not data and folder is None:
+        raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
+    return EventStore(Path(data) if data else folder)
+
+
+def _snapshot() -> Snapshot | None:
+    from features.snapshot import Snapshot  # noqa: PLC0415
+
+    folder = _folder("IMPEL_SNAPSHOT")
+    return None if folder is None else Snapshot.open(folder)
+
+
+def _made() -> str:
+    """Return which making of the snapshot lies there now; empty without one."""
+    from features.snapshot import MANIFEST  # noqa: PLC0415
+
+    folder = _folder("IMPEL_SNAPSHOT")
+    manifest = None if folder is None else folder / MANIFEST
+    return "" if manifest is None or not manifest.is_file() else fetch.digest(manifest)
+
+
+def _model() -> str:
+    return os.environ.get("IMPEL_MODEL") or fetch.default_model()
+
+
+def _folder(name: str) -> Path | None:
+    return Path(os.environ[name]) if os.environ.get(name) else None
+
+
+def _as_of() -> pd.Timestamp | None:
+    from serving.answers import moment  # noqa: PLC0415
+
+    text = os.environ.get("IMPEL_AS_OF")
+    return moment(text) if text else None
+
+
+def _warm_up(answers: Answers) -> None:
+    """Answer once, so that the first caller does not wait."""
+    accounts = answers.snapshot.accounts["account_id"]
+    brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
+    candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
+    body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
+    answers.predict(schemas.PredictRequest.model_validate_json(body))
