@@ -24,7 +24,7 @@ import pytest
 
 from features import EventStore, build, open_tables
 from features.errors import ImpelError
-from serving import openapi, schemas, service
+from serving import loading, openapi, schemas
 from serving.answers import Answers
 from serving.launch import READY, running
 from serving.middleware import MAX_BODY

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from serving import service
+from serving import loading
 from tests.models import made_bundle
 from training.cli import main
 
