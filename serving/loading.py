@@ -110,9 +110,10 @@ def _store() -> EventStore:
     if data and not is_store(data):
         with open_tables(data) as tables:
             return EventStore.prepare(tables, folder)
-    if not data and folder is None:
+    prepared = Path(data) if data else folder
+    if prepared is None:
         raise SettingError("IMPEL_DATA is not set; set it to the folder, .duckdb file or event store of the data.")
-    return EventStore(Path(data) if data else folder)
+    return EventStore(prepared)
 
 
 def _snapshot() -> Snapshot | None:
