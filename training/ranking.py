@@ -111,13 +111,15 @@ def reasons(
 
 
 def lines(explanation: dict[str, Any]) -> list[str]:
-    """Say an explanation in a few lines: base, strongest families with their strongest feature, greatest change."""
+    """Say an explanation in a few lines: base, strongest families with a feature that shows why, greatest change."""
     likelihood, base = explanation["likelihood"], explanation["base_likelihood"]
-    said = [f"{explanation['account_id']}: likelihood {likelihood:.3f}, {base:.3f} for past activations on average"]
-    said += [
-        f"  {family['contribution']:+.3f} {family['family']}: {family['features'][0]['words']}"
-        for family in explanation["families"][:FAMILIES]
+    said = [
+        f"{explanation['account_id']}: likelihood {likelihood:.3f}, from {base:.3f} for the average past activation"
     ]
+    for family in explanation["families"][:FAMILIES]:
+        features = family["features"]
+        telling = next((each for each in features if each["direction"] == family["direction"]), features[0])
+        said.append(f"  {family['contribution']:+.3f} {family['family']}: {telling['words']}")
     return said + [f"  {change['words']}" for change in explanation["counterfactuals"][:1]]
 
 

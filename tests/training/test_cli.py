@@ -160,7 +160,9 @@ def test_rank_says_why(market: Path, home: Path) -> None:
         first, *others = lines(why)
         assert first.startswith(f"{row['account_id']}: likelihood {row['likelihood']:.3f}")
         assert len(others) == 4
-        assert why["families"][0]["features"][0]["words"] in others[0]
+        for family, line in zip(why["families"], others[:-1], strict=False):
+            assert line.startswith(f"  {family['contribution']:+.3f} {family['family']}: ")
+            assert line.partition(": ")[2] in {feature["words"] for feature in family["features"]}
         assert others[-1].strip() == why["counterfactuals"][0]["words"]
     read = pd.read_csv(io.StringIO(impel(*asked, "--reasons").stdout))
     assert [json.loads(why)["account_id"] for why in read["reasons"]] == [row["account_id"] for row in plain]
