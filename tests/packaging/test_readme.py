@@ -47,7 +47,7 @@ def test_every_command_is_found() -> None:
         ["impel", name]
         for name in (
             *("simulate", "check", "train", "models", "backtest", "rank", "predict"),
-            *("prepare", "append", "rank", "serve"),
+            *("prepare", "append", "rank", "serve", "materialize"),
         )
     ]
 
@@ -62,6 +62,8 @@ def test_commands_do_what_is_said(outputs: dict[str, str], place: Path) -> None:
         assert len(ranked.splitlines()) == 6
     grown = next(said for command, said in outputs.items() if command.startswith("impel append"))
     assert grown.startswith("account_stats: 1 rows appended\nstore: ")
+    made = next(said for command, said in outputs.items() if command.startswith("impel materialize"))
+    assert made.startswith("snapshot: ")
 
 
 def test_served_answer(outputs: dict[str, str], place: Path) -> None:
