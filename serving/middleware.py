@@ -56,6 +56,12 @@ CODES = {
     504: ("timeout", "The answer took too long; ask for fewer accounts at a time."),
 }
 """Status -> stable code and what to do."""
+SPECIAL = {
+    ("invalid-json", 400): "The body is no JSON.",
+    ("unknown-field", 400): "The body has fields that do not exist, and no other fault.",
+    ("unknown-account", 404): "The data do not know this account.",
+}
+"""Code and status -> meaning, where a status has more than one code."""
 
 # Where the inner layer leaves the body for the outer one, which quotes what was wrong in it.
 _SHARED = "impel.request"

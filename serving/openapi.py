@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from serving import schemas
-from serving.middleware import CODES
+from serving import raw, schemas
+from serving.middleware import CODES, SPECIAL
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -31,8 +31,15 @@ _PREDICT = {
 }
 _RANK = {
     "brief": _BRIEF,
-    "filters": {"platforms": ["instagram", "tiktok"], "min_followers": 1000},
-    "order_by": "likelihood",
+    "filters": {
+        "platforms": ["instagram", "tiktok"],
+        "countries": ["US", "GB"],
+        "min_followers": 1000,
+        "verticals": ["food"],
+        "max_fake_share": 0.4,
+        "exclude_accounts": ["a00042"],
+    },
+    "order_by": "expected_value",
     "limit": 10,
 }
 OUTCOMES = {
@@ -50,6 +57,47 @@ OUTCOMES = {
     ]
 }
 _EXPLAIN = {"brief": _BRIEF, "candidates": [{"account_id": "a00017", "fee": 250.0}]}
+_SCORE = {
+    "brief": _BRIEF,
+    "influencer": {
+        "accounts": [{"account_id": "jelly.jane", "platform": "instagram", "country": "US", "language": "en"}],
+        "account_stats": [
+            {"account_id": "jelly.jane", "observed_at": "2026-03-01T00:00:00Z", "followers": 8200, "following": 640},
+            {"account_id": "jelly.jane", "observed_at": "2026-05-20T00:00:00Z", "followers": 9100, "following": 650},
+        ],
+        "posts": [
+            {
+                "post_id": "p1",
+                "account_id": "jelly.jane",
+                "published_at": "2026-05-12T18:00:00Z",
+                "topics": ["food"],
+                "caption": "Strawberry jelly in ten minutes",
+                "likes": 410,
+                "comments": 23,
+            }
+        ],
+        "interactions": [
+            {
+                "actor_id": "sam",
+                "account_id": "jelly.jane",
+                "post_id": "p1",
+                "kind": "comment",
+                "at": "2026-05-12T20:00:00Z",
+                "text": "Made it for breakfast, so good",
+            }
+        ],
+        "audiences": [
+            {
+                "account_id": "jelly.jane",
+                "observed_at": "2026-05-01T00:00:00Z",
+                "dimension": "country",
+                "bucket": "US",
+                "share": 0.7,
+            }
+        ],
+    },
+    "candidates": [{"account_id": "jelly.jane", "fee": 200.0}],
+}
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.PredictRequest,
     schemas.PredictResponse,
@@ -59,10 +107,38 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.RankResponse,
     schemas.OutcomesRequest,
     schemas.OutcomesResponse,
+    raw.ScoreRequest,
+    schemas.ScoreResponse,
+    schemas.AccountResponse,
     schemas.ModelResponse,
     schemas.Problem,
 )
 _POST_PROBLEMS = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
+
+
+_DESCRIPTION = """\
+How likely each influencer is to drive the action that a campaign wants, how many actions to expect, and how sure that
+is.
+
+**Terms.** A *brief* is what a campaign wants: one goal, a vertical, a start. An *account* is one influencer on one
+platform; an *activation* is one account hired for one campaign. *Actions* are what the goal counts: impressions
+(awareness), engagements (engagement), clicks (traffic), sign-ups (signup) or orders (sale) within `attribution_days`.
+`likelihood` is the calibrated probability of at least `at_least` actions; `actions_low` to `actions_high` holds the
+number with 90 %. `at_least` is the caller's number, else the break-even of `fee` and `value_per_action`, else 1.
+`support` says whether accounts like this one were ever hired for briefs like this one: `in`, `edge` or `outside`.
+
+**Time.** All answers are given as of `features_as_of`; nothing later is looked at. Moments are UTC where they name no
+zone.
+
+**Null** is not measured; 0 is measured, none.
+
+**Errors** are problem details (RFC 9457, `application/problem+json`) with a stable `code`:
+
+{codes}
+
+Where a body has several faults, `errors` names each with a JSON pointer and a code of its own, such as `missing` or
+`unknown-field`. After 429 and 503, wait for `Retry-After` seconds.
+"""
 
 
 @cache
@@ -76,7 +152,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Impel",
             "version": "1",
-            "description": "How likely each influencer is to drive the action a campaign wants, and how sure that is.",
+            "description": _DESCRIPTION.format(codes="\n".join(_codes())),
         },
         "paths": {
             "/v1/predict": {
@@ -95,6 +171,28 @@ def document() -> dict[str, Any]:
                     "Report what came of activations",
                     problems=(400, 409, 413, 415, 500, 501, 503),
                 )
+            },
+            "/v1/score": {
+                "post": _post(
+                    "score", raw.ScoreRequest, schemas.ScoreResponse, _SCORE, "Predict an influencer nobody knows"
+                )
+            },
+            "/v1/accounts/{account_id}": {
+                "get": {
+                    "operationId": "account",
+                    "summary": "What is known of one account without a brief",
+                    "parameters": [
+                        {
+                            "name": "account_id",
+                            "in": "path",
+                            "required": True,
+                            "description": "As in the data; what has a meaning in addresses is to be percent-encoded.",
+                            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+                            "example": "a00017",
+                        }
+                    ],
+                    "responses": {"200": _answer(schemas.AccountResponse), **_problems((404, 429, 500))},
+                }
             },
             "/v1/model": {
                 "get": {
@@ -122,6 +220,17 @@ _PLAIN = {
     "/healthz": "The same as /livez",
     "/metrics": "Counters for Prometheus",
 }
+
+
+def _codes() -> list[str]:
+    """Return a line for each code of an error."""
+    known = {(code, status): meaning for status, (code, meaning) in CODES.items()} | SPECIAL
+    return [f"- {status} `{code}`: {meaning}" for (code, status), meaning in sorted(known.items(), key=_by_status)]
+
+
+def _by_status(line: tuple[tuple[str, int], str]) -> tuple[int, str]:
+    (code, status), _ = line
+    return status, code
 
 
 def _post(

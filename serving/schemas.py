@@ -63,7 +63,11 @@ def _check_reasons(reasons: bool, rows: int, of: str) -> None:  # noqa: FBT001 -
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Key = Annotated[Id, AfterValidator(_printable)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_lower)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra={"pattern": "^[^A-Z]*$"}, description="In lower case."),
+    AfterValidator(_lower),
+]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166 alpha-2")]
 Language = Annotated[str, Field(pattern="^[a-z]{2}$", description="ISO 639-1")]
 Money = Annotated[float, Field(ge=0, le=MAX_MONEY, allow_inf_nan=False)]

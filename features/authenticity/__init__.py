@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from features.authenticity.findings import Evidence, Signal, evidence
+from features.authenticity.findings import Evidence, Signal, evidence, usual_signs
 from features.authenticity.signs import features, measures
 from features.follower_classifier import FollowerClassifier
 
-__all__ = ["Evidence", "FollowerClassifier", "Signal", "evidence", "features", "measures"]
+__all__ = ["Evidence", "FollowerClassifier", "Signal", "evidence", "features", "measures", "usual_signs"]

@@ -20,7 +20,7 @@ from features.known import KnownAccount
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from features.events import Features
+    from features.events import Features, IntArray
     from features.store import EventStore
 
 OUTSTANDING = 2.0
@@ -164,10 +164,7 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
     if row is None:
         raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, islice(store.row_of, 10_000))}")
     asked = microseconds(pd.Series([as_of], name="as_of"))
-    published = asked // peers.PERIOD * peers.PERIOD
-    peers.publish(store, np.concatenate([asked, published]))
-    kept = store.publications_of_classifier / "evidence"
-    of_all = dict(peers.publications(store, published.tolist(), _signs, folder=kept))
+    of_all = usual_signs(store, asked)
     known = KnownAccount(store.bucket(int(store.bucket_of[row])), store.owner_of[[row]], asked)
     found = {name: float(values[0]) for name, values in features(known).items()}
     usual = peers.usual(known, of_all, tuple(_SIGNS))
@@ -189,6 +186,14 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
         summary=_summary(share, low, high, told=len(signals)),
         signals=tuple(sorted(signals, key=lambda signal: -signal.weight)),
     )
+
+
+def usual_signs(store: EventStore, moments: IntArray) -> dict[int, peers.Curves]:
+    """Return what is usual of each sign by the last publications before some moments; made and kept where missing."""
+    published = moments // peers.PERIOD * peers.PERIOD
+    peers.publish(store, np.concatenate([moments, published]))
+    kept = store.publications_of_classifier / "evidence"
+    return dict(peers.publications(store, published.tolist(), _signs, folder=kept))
 
 
 def _signs(known: KnownAccount) -> Features:

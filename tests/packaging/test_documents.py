@@ -42,7 +42,7 @@ def test_every_command_of_the_readme_is_found() -> None:
         ["impel", name]
         for name in (
             *("simulate", "check", "train", "models", "backtest", "rank", "predict"),
-            *("prepare", "append", "rank", "serve", "doctor", "bento"),
+            *("prepare", "append", "rank", "serve", "materialize", "doctor", "bento"),
         )
     ]
 
@@ -57,6 +57,8 @@ def test_commands_do_what_is_said(outputs: dict[str, str], place: Path) -> None:
         assert len(ranked.splitlines()) == 6
     grown = next(said for command, said in outputs.items() if command.startswith("impel append"))
     assert grown.startswith("account_stats: 1 rows appended\nstore: ")
+    made = next(said for command, said in outputs.items() if command.startswith("impel materialize"))
+    assert made.startswith("snapshot: ")
 
 
 def test_the_tutorial_is_the_readme_in_slow_motion() -> None:

@@ -83,7 +83,7 @@ def test_an_influencer_who_was_taken_out_is_scored_as_if_known(
     others = {name: rows.drop(mine[name].index) if name in mine else rows for name, rows in tables.items()}
     with open_tables(others) as opened:
         rest = EventStore.prepare(opened)
-    as_of = rest.newest
+    as_of = mine["posts"]["published_at"].max().tz_localize(None) - pd.Timedelta(days=20)
     known = materialize(rest, tmp_path / "snapshot", as_of=as_of)
     body = {
         "accounts": rows_of(own, without=("influencer_id",)),

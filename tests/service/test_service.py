@@ -218,6 +218,60 @@ def test_rank_keeps_to_its_filters(client: httpx.Client, world: World) -> None:
         assert 0 <= answer["matching"] <= answer["considered"] <= len(everybody)
 
 
+def test_rank_filters_on_what_is_known_of_accounts(client: httpx.Client, world: World) -> None:
+    everybody = [each["account_id"] for each in rank(client, limit=1000)["predictions"]]
+    cards = {account: client.get(f"/v1/accounts/{account}").json() for account in everybody[:12]}
+    shares = {account: card["authenticity"]["fake_share"] for account, card in cards.items()}
+    some = sorted(share for share in shares.values() if share is not None)
+    limit = some[len(some) // 2]
+    found = {each["account_id"] for each in rank(client, limit=1000, filters={"max_fake_share": limit})["predictions"]}
+    assert {account for account, share in shares.items() if share is not None and share <= limit} == found & set(cards)
+    fees = {account: float(number) for number, account in enumerate(everybody)}
+    cheap = rank(client, limit=1000, fees=fees, filters={"max_fee": 3})["predictions"]
+    assert {each["account_id"] for each in cheap} == set(everybody[:4])
+    known = set(world.store.campaigns["vertical"])
+    on_vertical = rank(client, limit=1000, filters={"verticals": [min(known)]})
+    assert 0 < on_vertical["matching"] < len(everybody)
+    assert on_vertical["considered"] == on_vertical["matching"], "filters come first"
+    assert rank(client, filters={"verticals": ["nothing like it"]})["predictions"] == []
+
+
+@pytest.mark.parametrize("order_by", ["likelihood", "expected_actions", "expected_value", "value_per_cost"])
+def test_pages_are_the_whole_in_parts(client: httpx.Client, world: World, order_by: str) -> None:
+    asked = {"order_by": order_by, "fees": dict.fromkeys(world.ids[::3], 50.0)}
+    whole = rank(client, limit=1000, **asked)
+    assert whole["next_cursor"] is None
+    found, cursor = [], None
+    for size in (1, 7, 40, 60, 1000):
+        page = rank(client, limit=size, cursor=cursor, **asked)
+        assert page["matching"] == whole["matching"]
+        found += page["predictions"]
+        cursor = page["next_cursor"]
+    assert cursor is None
+    assert found == whole["predictions"]
+
+
+def test_a_cursor_is_of_one_question(client: httpx.Client) -> None:
+    cursor = rank(client, limit=3)["next_cursor"]
+    assert rank(client, limit=5, reasons=True, cursor=cursor)["predictions"], "size and reasons may change"
+    for change in ({"at_least": 2}, {"filters": {"min_followers": 1}}, {"order_by": "expected_actions"}):
+        answer = client.post("/v1/rank", json={"brief": BRIEF, "cursor": cursor, **change})
+        assert answer.status_code == 400
+        assert "belongs to another question" in answer.json()["detail"]
+
+
+def test_accounts_are_known_or_not(client: httpx.Client, world: World) -> None:
+    account = world.ids[0]
+    found = schemas.AccountResponse.model_validate_json(client.get(f"/v1/accounts/{account}").content)
+    (predicted,) = predict(client, [{"account_id": account}])["predictions"]
+    assert (found.account_id, found.klout.score) == (account, predicted["baselines"]["klout"])
+    assert found.followers == predicted["baselines"]["followers"]
+    for stranger in ("stranger", "a/b", "%00", "a" * 300):
+        answer = client.get(f"/v1/accounts/{stranger}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-account")
+    assert client.post(f"/v1/accounts/{account}", json={}).status_code == 405
+
+
 def test_rank_with_reasons(client: httpx.Client) -> None:
     found = rank(client, limit=3, reasons=True)["predictions"]
     assert all(each.pop("reasons") for each in found)
@@ -403,6 +457,13 @@ BAD_REQUESTS = [
     bad("/v1/outcomes", 501, "no-log", json=openapi.OUTCOMES),
     bad("/v1/outcomes", json={"outcomes": []}),
     bad("/v1/outcomes", code="invalid-json", **raw(b"[" * 100_000)),
+    bad("/v1/rank", json={"brief": {**BRIEF, "value_per_action": None}, "order_by": "expected_value"}),
+    bad("/v1/rank", json={"brief": BRIEF, "filters": {"max_fee": 10}}),
+    bad("/v1/rank", json={"brief": BRIEF, "cursor": "?"}),
+    bad("/v1/rank", json={"brief": BRIEF, "cursor": "WyJhIiwiMHgxIiwiYiJd"}),
+    bad("/v1/score", json={"brief": BRIEF}),
+    bad("/v1/score", json={"brief": BRIEF, "influencer": {"accounts": []}}),
+    bad("/v1/score", json={"brief": BRIEF, "influencer": {"accounts": [{"account_id": "a", "platform": "x"}] * 2}}),
     bad("/v1/nothing", 404, "not-found", json={}),
     bad("/v1/model", 405, "method-not-allowed", json={}),
 ]
@@ -456,21 +517,26 @@ def test_the_document_describes_the_service(client: httpx.Client) -> None:
     assert {"/v1/predict", "/v1/explain", "/v1/rank", "/v1/model"} <= set(document["paths"])
     named = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
     assert named <= set(document["components"]["schemas"])
-    for path in ("/v1/predict", "/v1/explain", "/v1/rank"):
+    for path in ("/v1/predict", "/v1/explain", "/v1/rank", "/v1/score"):
         operation = document["paths"][path]["post"]
         assert {"400", "413", "415", "429", "500", "504"} <= set(operation["responses"])
         for status, response in operation["responses"].items():
             assert set(response["content"]) == {"application/json" if status == "200" else "application/problem+json"}
         example = operation["requestBody"]["content"]["application/json"]["example"]
-        assert client.post(path, json=example).status_code == 200
+        answer = client.post(path, json=example)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["predictions"], path
     for path, operations in document["paths"].items():
         if "get" in operations:
-            assert client.get(path).status_code == 200
+            examples = {each["name"]: each["example"] for each in operations["get"].get("parameters", [])}
+            assert client.get(path.format(**examples)).status_code == 200, path
+    for code in ("invalid-request", "unknown-field", "unknown-account", "overloaded", "too-large"):
+        assert f"`{code}`" in document["info"]["description"]
 
 
 def test_bentoml_describes_it_too(client: httpx.Client) -> None:
     routes = {route["route"] for route in client.get("/schema.json").json()["routes"]}
-    assert routes == {"/v1/predict", "/v1/explain", "/v1/rank"}
+    assert routes == {"/v1/predict", "/v1/explain", "/v1/rank", "/v1/score"}
 
 
 def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
