@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 # Up to so many candidates are scored on the spot: handing them to a thread costs more than it brings.
 _FEW = 8
 _THREADS = 2
-
-
 _MODEL = "models:/impel@champion"
 _CHALLENGER = "models:/impel@challenger"
 
