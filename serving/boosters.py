@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-_LEAVES = 4096
+_LEAVES = 1024
 _NUMBER = r"-?(?:\d{1,400}(?:\.\d{1,400})?(?:e[-+]\d{1,3})?|inf)"
 _INFO = rf"(?:none|\[{_NUMBER}:{_NUMBER}\]|-?\d{{1,9}}(?::-?\d{{1,9}})*)"
 _WHOLE, _NUMBERS = (re.compile(rf"(?:{one}(?: {one})*)?") for one in (r"-?\d{1,10}", _NUMBER))
@@ -52,6 +52,7 @@ def trees(text: str, *, features: int, scores: int) -> str:
     ValueError
         Where it is no such model; the message says what is wrong.
     """
+    _must(text.isascii(), "it is no plain text")
     head, gap, rest = text.partition("\n\n")
     first, *lines = head.split("\n")
     found = dict(line.split("=", 1) for line in lines if "=" in line)

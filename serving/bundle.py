@@ -38,6 +38,7 @@ _REFERENCE = "reference.json"
 _FORMAT = Spec.model_fields["format"].default
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
+_LARGEST = 512 * 1024 * 1024  # bytes of a file
 _FEW_ROWS = 256  # below, starting a second thread costs more than it brings
 
 
@@ -331,6 +332,8 @@ def _checked(folder: Path) -> dict[str, bytes]:
     files = {}
     for name, digest in sums.items():
         try:
+            if (folder / name).stat().st_size > _LARGEST:
+                raise BundleError(f"{folder / name} is larger than any model; copy the bundle again")
             files[name] = (folder / name).read_bytes()
         except OSError:
             raise BundleError(f"{folder / name} is missing; copy the bundle again") from None

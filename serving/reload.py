@@ -6,7 +6,7 @@ import gc
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from features.errors import BundleError, DataError, ImpelError, TrackingError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# MLflow has one address for the whole process, so one thread asks it at a time.
+_TURN = Lock()
 _CODES = {BundleError: "model-refused", DataError: "data-refused", TrackingError: "registry-unavailable"}
 
 
@@ -86,11 +88,12 @@ class Live:
         """Replace the answers where they would be others now; never raises."""
         origin = None
         try:
-            origin = self._find()
-            if self.loaded is None or origin != self.loaded.origin:
-                self.put(self._load(), origin)
-                counters.reloads().labels(self.role, "loaded").inc()
-                logger.info("loaded", extra={"fields": {"role": self.role, "model": origin.model}})
+            with _TURN:
+                origin = self._find()
+                if self.loaded is None or origin != self.loaded.origin:
+                    self.put(self._load(), origin)
+                    counters.reloads().labels(self.role, "loaded").inc()
+                    logger.info("loaded", extra={"fields": {"role": self.role, "model": origin.model}})
             self._accept()
         except ImpelError as error:
             code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "setting-refused")
@@ -99,8 +102,8 @@ class Live:
             self._refuse("internal", origin, repr(error), trace=True)
 
     def start(self, seconds: float) -> None:
-        """Look every so many seconds, in a thread of its own; 0 for never."""
-        if seconds:
+        """Load what is not loaded yet, and look every so many seconds, in a thread of its own; 0 for never again."""
+        if seconds or self.loaded is None:
             self._thread = Thread(target=self._watch, args=[seconds], name=f"impel-{self.role}", daemon=True)
             self._thread.start()
 
@@ -113,7 +116,7 @@ class Live:
     def _watch(self, seconds: float) -> None:
         if self.loaded is None:
             self.check()
-        while not self._stop.wait(seconds):
+        while seconds and not self._stop.wait(seconds):
             self.check()
 
     def _accept(self) -> None:

@@ -86,6 +86,7 @@ DAMAGES: list[tuple[Callable[[str], str], str]] = [
     (lambda model: model[: model.index("end of trees")], "more trees"),
     (lambda model: "\n" + model, "begin"),
     (head("version=v4", "version=v9"), "version"),
+    (head("Column_3", "Column_٣"), "plain text"),
     (head("label_index=0", "linear_tree=1"), "other lines"),
     (head("max_feature_idx=4", "max_feature_idx=5"), "has 6 features"),
     (head("num_class=1", "num_class=2"), "num_class is 2"),

@@ -308,6 +308,13 @@ def test_a_file_that_is_a_folder(copy: Path, name: str) -> None:
         Bundle.load(copy)
 
 
+def test_a_file_of_any_size_is_not_read(copy: Path) -> None:
+    with (copy / "actions.txt").open("r+b") as file:
+        file.truncate(2**40)  # takes no room on the disk
+    with pytest.raises(BundleError, match=r"actions\.txt is larger than any model"):
+        Bundle.load(copy)
+
+
 def test_no_bundle_there(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="there is no bundle at"):
         Bundle.load(tmp_path / "nothing")

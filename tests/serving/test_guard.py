@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from features.errors import SettingError
-from serving import rate
+from serving import launch, rate
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.keys import Keys, create
@@ -114,6 +114,26 @@ def test_without_keys_only_this_machine_is_answered() -> None:
         assert (found, code) == (status, "keys-required" if status == 403 else "")
         assert ask(told, "/v1/predict", server=(host, 3000))[0] == 200
         assert ask(alone, "/readyz", server=(host, 3000))[0] == 200
+
+
+def test_beyond_this_machine_it_listens_only_with_keys_or_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IMPEL_KEYS", "IMPEL_WITHOUT_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    launch._listen("127.0.0.1", 0).close()
+    with pytest.raises(SettingError, match="make API keys"):
+        launch._listen("0.0.0.0", 0)
+    for name, value, refused in (
+        ("WITHOUT_KEYS", "false", True),
+        ("WITHOUT_KEYS", "true", False),
+        ("KEYS", "x", False),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"IMPEL_{name}", value)
+            if refused:
+                with pytest.raises(SettingError):
+                    launch._listen("0.0.0.0", 0)
+            else:
+                launch._listen("0.0.0.0", 0).close()
 
 
 def test_each_key_has_its_own_rate(keys: Path, clock: Clock) -> None:
