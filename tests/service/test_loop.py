@@ -69,7 +69,7 @@ def impel(*arguments: object) -> Result:
 def fitted(store: EventStore, folder: Path) -> Bundle:
     past = store.activations()
     X = build(store, past)
-    model = ActionModel(rounds=20, folds=2).fit(
+    model = ActionModel(rounds=10, folds=2).fit(
         X, past["actions"], decided_at=past["decided_at"], closed_at=past["closed_at"], posted=past["posted"]
     )
     likelihoods = model.likelihood(X, at_least=1)
@@ -88,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPEL_HOME", str(home / "home"))
         patch.setenv("BENTOML_HOME", str(home / "bentoml"))
-        data = simulate(home / "market", influencers=60, campaigns=40, seed=24)
+        data = simulate(home / "market", influencers=40, campaigns=36, seed=24)
         tables = {path.stem: pd.read_parquet(path) for path in data.iterdir()}
         outcomes = tables["outcomes"]
         began = outcomes.groupby("campaign_id")["decided_at"].min().sort_values()
@@ -186,6 +186,22 @@ def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None
     brief = json.loads(first["brief"])
     X = build(store, pair, campaigns=pd.DataFrame([{**brief, "campaign_id": "r", "starts_at": world.as_of}]))
     assert first["log_followers"] == np.float32(X["log_followers"].iloc[0])
+
+
+def test_predictions_of_files_are_logged_too(world: World, tmp_path: Path) -> None:
+    store = EventStore(world.home / "store")
+    pairs = store.activations()[[*KEY, "decided_at", "fee"]].tail(5)
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    arguments = ("--pairs", tmp_path / "pairs.csv", "--model", world.home / "model", "--out", tmp_path / "a.parquet")
+    assert impel("predict", world.home / "store", *arguments, "--log", tmp_path / "log").exit_code == 0
+    answer = pd.read_parquet(tmp_path / "a.parquet")
+    logged = pd.concat([pd.read_parquet(part) for part in parts(tmp_path / "log")])
+    for name in (*KEY, "likelihood", "at_least", "support", "model_version"):
+        assert logged[name].tolist() == answer[name].tolist(), name
+    assert logged["decided_at"].dt.tz_localize(None).tolist() == pairs["decided_at"].tolist()
+    assert set(logged["endpoint"]) == {"file"}
+    refused = impel("predict", world.home / "store", *arguments, "--log", tmp_path)
+    assert (refused.exit_code, "holds something that is no prediction log" in refused.stderr) == (1, True)
 
 
 def test_outcomes_are_answered_for_once_they_are_kept(world: World) -> None:
