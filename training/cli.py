@@ -369,9 +369,12 @@ def predict(
     import json
     from functools import partial
 
+    from serving.prediction_log import opened
     from serving.predictor import Predictor
     from training.files import log_predictions, prepared, read, write
 
+    if folder is not None:
+        opened(folder)
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
     asked = read(pairs)

@@ -19,8 +19,8 @@ from features import EventStore, build, catalogue, open_tables
 from serving import schemas
 from serving.bundle import Bundle
 from serving.launch import running
-from serving.outcomes import FILE
-from serving.prediction_log import parts
+from serving.outcomes import FILE, OutcomeLog
+from serving.prediction_log import PredictionLog, parts
 from serving.reference import Reference
 from training.cli import main
 from training.marketplace import simulate
@@ -254,6 +254,19 @@ def test_what_was_predicted_reported_and_appended_is_learnt_from(world: World) -
             for each in answer["predictions"]
         ]
         assert found["calibration"]["reached"] == pytest.approx(np.mean(reached))
+
+
+def test_what_cannot_be_appended_yet_waits_and_is_named(world: World, tmp_path: Path) -> None:
+    PredictionLog(tmp_path / "log")
+    store = world.home / "store"
+    assert impel("append", store, tmp_path / "log").exit_code == 0, "nothing was reported"
+    row = world.later.to_dict("records")[0]
+    unknown = [_outcome({**row, "campaign_id": "nobody's"}), _outcome({**row, "account_id": "nobody"})]
+    OutcomeLog(tmp_path / "log").report([schemas.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
+    result = impel("append", store, tmp_path / "log")
+    assert result.exit_code == 0
+    for unknown in ("account", "campaign"):
+        assert f"left in the log, as neither it nor the store knows their {unknown} yet: 1" in result.stderr
 
 
 def test_thresholds_turn_into_exit_codes_and_a_page(world: World, tmp_path: Path) -> None:
