@@ -125,6 +125,8 @@ class OutcomeLog:
 
     def _catch_up(self, file: BinaryIO) -> None:
         """Read what was written since the last look; what a process that died left unfinished goes."""
+        if file.seek(0, os.SEEK_END) < self._read:  # somebody has put it away and begun anew
+            self._known, self._read = {}, 0
         file.seek(self._read)
         fresh = file.read()
         if torn := len(fresh) - (fresh.rfind(b"\n") + 1):

@@ -296,7 +296,8 @@ def write_part(path: Path, table: pa.Table, metadata: dict[str, str] | None = No
         with suppress(OSError):
             draft.unlink()
         raise
-    sync(path.parent)
+    with suppress(OSError):  # it is there, and would be there twice if it were written again
+        sync(path.parent)
 
 
 def sync(folder: Path) -> None:
@@ -312,14 +313,22 @@ def opened(folder: Path) -> Path:
     """Return the folder of a log, made where there is nothing; SettingError where it holds something else."""
     try:
         if not is_log(folder):
-            if folder.exists() and any(folder.iterdir()):
+            # Another process may be just about to make it, too: what it has not named yet is hidden.
+            if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
                 raise SettingError(f"{folder} holds something that is no prediction log; give a new or empty folder.")
-            for name in (_PREDICTIONS, _MODELS):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            (folder / _MARK).write_text(json.dumps({"format": _FORMAT}) + "\n")
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_text(folder / _MARK, json.dumps({"format": _FORMAT}) + "\n")
+        for name in (_PREDICTIONS, _MODELS):
+            (folder / name).mkdir(exist_ok=True)
     except OSError as error:
         raise SettingError(f"The prediction log {folder} cannot be written to: {error.strerror}.") from None
     return folder
+
+
+def _write_text(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}-{uuid4().hex}")
+    draft.write_text(text, encoding="utf-8")
+    draft.rename(path)
 
 
 def is_log(folder: str | Path) -> bool:
@@ -341,10 +350,7 @@ def parts(folder: Path) -> list[Path]:
 def keep_reference(folder: Path, version: str, reference: Reference | None) -> None:
     """Put beside the predictions what the model's features were when it was trained, for `impel monitor`."""
     if reference is not None:
-        path = folder / _MODELS / f"{quote(version, safe='')}.json"
-        draft = path.with_name(f".{path.name}-{uuid4().hex}")
-        draft.write_text(reference.model_dump_json(), encoding="utf-8")
-        draft.rename(path)
+        _write_text(folder / _MODELS / f"{quote(version, safe='')}.json", reference.model_dump_json())
 
 
 def reference_of(folder: Path, version: str) -> Reference | None:

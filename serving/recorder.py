@@ -61,7 +61,7 @@ class Recorder:
     def close(self) -> None:
         """Write what is waiting and stop."""
         self._stop.set()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=10)
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):

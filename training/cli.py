@@ -374,9 +374,12 @@ def predict(
     """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
     from functools import partial
 
+    from serving.prediction_log import opened
     from serving.predictor import Predictor
     from training.files import log_predictions, prepared, read, write
 
+    if folder is not None:
+        opened(folder)
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
     asked = read(pairs)

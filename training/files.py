@@ -82,10 +82,10 @@ def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
 def _say_left(reported: Reported) -> None:
     for unknown, rows in reported.waiting.items():
         if rows:
-            console.note(f"{rows:,} outcomes wait: neither the store nor the log knows their {unknown} yet")
+            console.note(f"outcomes left in the log, as neither it nor the store knows their {unknown} yet: {rows:,}")
     if reported.late:
         console.note(
-            f"{reported.late:,} outcomes were corrected after the store had taken them in and stay there as they were; "
+            f"outcomes corrected after the store had taken them in, which stay there as they were: {reported.late:,}; "
             "to correct them, prepare it anew from its tables"
         )
 

@@ -19,8 +19,8 @@ from features import EventStore, build, catalogue, open_tables
 from serving import schemas
 from serving.bundle import Bundle
 from serving.launch import running
-from serving.outcomes import FILE
-from serving.prediction_log import parts
+from serving.outcomes import FILE, OutcomeLog
+from serving.prediction_log import PredictionLog, parts
 from serving.reference import Reference
 from training.cli import main
 from training.marketplace import simulate
@@ -69,7 +69,7 @@ def impel(*arguments: object) -> Result:
 def fitted(store: EventStore, folder: Path) -> Bundle:
     past = store.activations()
     X = build(store, past)
-    model = ActionModel(rounds=20, folds=2).fit(
+    model = ActionModel(rounds=10, folds=2).fit(
         X, past["actions"], decided_at=past["decided_at"], closed_at=past["closed_at"], posted=past["posted"]
     )
     likelihoods = model.likelihood(X, at_least=1)
@@ -88,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPEL_HOME", str(home / "home"))
         patch.setenv("BENTOML_HOME", str(home / "bentoml"))
-        data = simulate(home / "market", influencers=60, campaigns=40, seed=24)
+        data = simulate(home / "market", influencers=40, campaigns=36, seed=24)
         tables = {path.stem: pd.read_parquet(path) for path in data.iterdir()}
         outcomes = tables["outcomes"]
         began = outcomes.groupby("campaign_id")["decided_at"].min().sort_values()
@@ -188,6 +188,22 @@ def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None
     assert first["log_followers"] == np.float32(X["log_followers"].iloc[0])
 
 
+def test_predictions_of_files_are_logged_too(world: World, tmp_path: Path) -> None:
+    store = EventStore(world.home / "store")
+    pairs = store.activations()[[*KEY, "decided_at", "fee"]].tail(5)
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    arguments = ("--pairs", tmp_path / "pairs.csv", "--model", world.home / "model", "--out", tmp_path / "a.parquet")
+    assert impel("predict", world.home / "store", *arguments, "--log", tmp_path / "log").exit_code == 0
+    answer = pd.read_parquet(tmp_path / "a.parquet")
+    logged = pd.concat([pd.read_parquet(part) for part in parts(tmp_path / "log")])
+    for name in (*KEY, "likelihood", "at_least", "support", "model_version"):
+        assert logged[name].tolist() == answer[name].tolist(), name
+    assert logged["decided_at"].dt.tz_localize(None).tolist() == pairs["decided_at"].tolist()
+    assert set(logged["endpoint"]) == {"file"}
+    refused = impel("predict", world.home / "store", *arguments, "--log", tmp_path)
+    assert (refused.exit_code, "holds something that is no prediction log" in refused.stderr) == (1, True)
+
+
 def test_outcomes_are_answered_for_once_they_are_kept(world: World) -> None:
     one, everything, contradiction, invalid, no_disk = world.reports
     rows = len(world.later)
@@ -238,6 +254,19 @@ def test_what_was_predicted_reported_and_appended_is_learnt_from(world: World) -
             for each in answer["predictions"]
         ]
         assert found["calibration"]["reached"] == pytest.approx(np.mean(reached))
+
+
+def test_what_cannot_be_appended_yet_waits_and_is_named(world: World, tmp_path: Path) -> None:
+    PredictionLog(tmp_path / "log")
+    store = world.home / "store"
+    assert impel("append", store, tmp_path / "log").exit_code == 0, "nothing was reported"
+    row = world.later.to_dict("records")[0]
+    unknown = [_outcome({**row, "campaign_id": "nobody's"}), _outcome({**row, "account_id": "nobody"})]
+    OutcomeLog(tmp_path / "log").report([schemas.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
+    result = impel("append", store, tmp_path / "log")
+    assert result.exit_code == 0
+    for unknown in ("account", "campaign"):
+        assert f"left in the log, as neither it nor the store knows their {unknown} yet: 1" in result.stderr
 
 
 def test_thresholds_turn_into_exit_codes_and_a_page(world: World, tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_what_a_process_that_died_left_unfinished_goes(tmp_path: Path) -> None:
     assert rows(tmp_path)["account_id"].tolist() == ["a1", "a3", "a2"]
 
 
+def test_a_file_that_was_put_away_is_begun_anew(tmp_path: Path) -> None:
+    log = OutcomeLog(tmp_path)
+    log.report([outcome()])
+    (tmp_path / FILE).rename(tmp_path / "outcomes-old.csv")
+    assert log.report([outcome(account_id="a2")]) == (1, 0, 0)
+    assert rows(tmp_path)["account_id"].tolist() == ["a2"]
+
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path

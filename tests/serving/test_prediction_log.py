@@ -156,6 +156,15 @@ def test_what_holds_something_else_is_no_log(tmp_path: Path) -> None:
         parts(tmp_path)
 
 
+def test_processes_may_make_the_log_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as many:
+        logs = list(many.map(lambda _: PredictionLog(tmp_path / "log"), range(16)))
+    for log in logs:
+        log.add(table_of([answered(1)]))
+        log.close()
+    assert len(logged(tmp_path / "log")) == 16
+
+
 def test_a_part_that_is_being_written_is_not_read(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path / "log", part_rows=1)
     log.add(table_of([answered(2)]))

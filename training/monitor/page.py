@@ -42,20 +42,17 @@ def render(m: dict[str, Any]) -> str:
     """Return the page; every figure in it is one of those given."""
     checks = {one["code"]: one for one in m["checks"]}
     issues = [one for one in m["checks"] if one["outcome"] == "issue"]
-    return (
-        templates()
-        .get_template("monitor.html.j2")
-        .render(
-            m=m,
-            title=_title(issues),
-            lead=_lead(m, checks),
-            issues=issues,
-            pictures=_pictures(m),
-            drift=checks[_DRIFT],
-            missing=checks[_MISSING],
-            likelihoods=checks[_LIKELIHOODS],
-            calibration=checks[_CALIBRATION],
-        )
+    template = templates().get_template("monitor.html.j2")
+    return template.render(
+        m=m,
+        title=_title(issues),
+        lead=_lead(m, checks),
+        issues=issues,
+        pictures=_pictures(m),
+        drift=checks[_DRIFT],
+        missing=checks[_MISSING],
+        likelihoods=checks[_LIKELIHOODS],
+        calibration=checks[_CALIBRATION],
     )
 
 

@@ -59,24 +59,21 @@ def write(backtest: Backtest, out_dir: str | Path) -> Path:
 def render(metrics: dict[str, Any]) -> str:
     """Return the page; every figure in it is one of the metrics."""
     head = metrics["headline"]
-    return (
-        templates()
-        .get_template("template.html.j2")
-        .render(
-            m=metrics,
-            head=head,
-            entry=None if head["of"] == "likelihood" else words.entry(metrics),
-            words=words,
-            numbers=numbers,
-            pictures=_pictures(metrics),
-            label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
-            model=MODEL,
-            issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
-            doubly_robust=DOUBLY_ROBUST,
-            fewest_effective=FEWEST_EFFECTIVE,
-            fewest_rows=FEWEST_ROWS,
-            fewest_campaigns=FEWEST_CAMPAIGNS,
-        )
+    template = templates().get_template("template.html.j2")
+    return template.render(
+        m=metrics,
+        head=head,
+        entry=None if head["of"] == "likelihood" else words.entry(metrics),
+        words=words,
+        numbers=numbers,
+        pictures=_pictures(metrics),
+        label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
+        model=MODEL,
+        issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
+        doubly_robust=DOUBLY_ROBUST,
+        fewest_effective=FEWEST_EFFECTIVE,
+        fewest_rows=FEWEST_ROWS,
+        fewest_campaigns=FEWEST_CAMPAIGNS,
     )
 
 
