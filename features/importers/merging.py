@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ROWS = 10**12  # more than one import has
+
+
 def merge(connection: Any, imports: Sequence[Path]) -> None:
     """Make a table `merged.<name>` of every table that an import may fill, empty where none does.
 
@@ -39,13 +42,15 @@ def merge(connection: Any, imports: Sequence[Path]) -> None:
 
 def _merge_table(connection: Any, name: str, parts: list[tuple[int, Path]]) -> None:
     table = STAGED[name]
+    if not parts:
+        columns = ", ".join(f"{quoted(column.name)} {SQL_TYPES[column.kind]}" for column in table.columns)
+        fetch(connection, f"CREATE TABLE merged.{name} ({columns})")
+        return
     rows = f"({_rows(name, parts)})"
     key = [quoted(column) for column in table.key]
     if key:
         latest = ", ".join(
-            f"arg_max({quoted(c.name)}, (place, row)) AS {quoted(c.name)}"
-            for c in table.columns
-            if c.name not in table.key
+            f"arg_max({quoted(c.name)}, turn) AS {quoted(c.name)}" for c in table.columns if c.name not in table.key
         )
         selected = ", ".join([*key, *([latest] if latest else [])])
         body = f"SELECT {selected} FROM {rows} GROUP BY {', '.join(key)}"
@@ -58,11 +63,13 @@ def _merge_table(connection: Any, name: str, parts: list[tuple[int, Path]]) -> N
 def _rows(name: str, parts: list[tuple[int, Path]]) -> str:
     """Return SQL of all staged rows of a table, accounts under their final names."""
     table = STAGED[name]
+    # A file may lack columns: what follows by name is filled up with nulls.
     nothing = ", ".join(f"NULL::{SQL_TYPES[column.kind]} AS {quoted(column.name)}" for column in table.columns)
-    sql = f"SELECT {nothing}, 0 AS place, 0 AS row WHERE false"
+    sql = f"SELECT {nothing}, 0 AS turn WHERE false"
     for place, folder in parts:
         files = ", ".join(literal(str(path)) for path in sorted(folder.glob(f"{name}.*.parquet")))
-        sql += f" UNION ALL BY NAME SELECT *, {place} AS place FROM read_parquet([{files}], union_by_name = true)"
+        turn = f"{place * _ROWS} + row AS turn"
+        sql += f" UNION ALL BY NAME SELECT * EXCLUDE (row), {turn} FROM read_parquet([{files}], union_by_name = true)"
     if not any(column.name == "account_id" for column in table.columns) or name == "account_names":
         return sql
     return (

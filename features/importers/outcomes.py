@@ -48,6 +48,9 @@ def make_outcomes(connection: Any, covers: dict[str, list[tuple[dt.datetime, dt.
         Kind of conversion to the spans of time that exports cover.
     """
     report = OutcomeReport()
+    hired = "SELECT 1 FROM merged.activations UNION ALL SELECT 1 FROM merged.campaign_posts LIMIT 1"
+    if not fetch(connection, hired):
+        return report
     _activations(connection, report)
     _attribute(connection)
     _measure(connection, covers)
