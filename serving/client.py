@@ -12,6 +12,7 @@ import asyncio
 import os
 import time
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -27,15 +28,23 @@ from serving.exchange import (
     ServiceError,
     exchange,
 )
+from serving.raw import Influencer, ScoreRequest
 from serving.schemas import (
+    AccountResponse,
     Brief,
     Candidate,
+    ExplainRequest,
+    ExplainResponse,
     Filters,
     ModelResponse,
+    Outcome,
+    OutcomesRequest,
+    OutcomesResponse,
     PredictRequest,
     PredictResponse,
     RankRequest,
     RankResponse,
+    ScoreResponse,
 )
 
 if TYPE_CHECKING:
@@ -44,22 +53,31 @@ if TYPE_CHECKING:
     from serving.exchange import Steps
 
 __all__ = [
+    "AccountResponse",
     "AsyncImpelClient",
     "Brief",
     "Candidate",
+    "ExplainRequest",
+    "ExplainResponse",
     "FailedError",
     "Filters",
     "ImpelClient",
+    "Influencer",
     "InvalidRequestError",
     "KeyRefusedError",
     "ModelResponse",
     "NoAnswerError",
     "NotFoundError",
+    "Outcome",
+    "OutcomesRequest",
+    "OutcomesResponse",
     "OverloadedError",
     "PredictRequest",
     "PredictResponse",
     "RankRequest",
     "RankResponse",
+    "ScoreRequest",
+    "ScoreResponse",
     "ServiceError",
 ]
 
@@ -76,7 +94,11 @@ class Operation(NamedTuple, Generic[Answer]):
 
 
 PREDICT = Operation("POST", "/v1/predict", PredictResponse)
+EXPLAIN = Operation("POST", "/v1/explain", ExplainResponse)
 RANK = Operation("POST", "/v1/rank", RankResponse)
+SCORE = Operation("POST", "/v1/score", ScoreResponse)
+OUTCOMES = Operation("POST", "/v1/outcomes", OutcomesResponse)
+ACCOUNT = Operation("GET", "/v1/accounts/{account_id}", AccountResponse)
 MODEL = Operation("GET", "/v1/model", ModelResponse)
 
 
@@ -155,6 +177,23 @@ class ImpelClient(_Client[httpx.Client]):
             yield page
             asked = _following(asked, page)
 
+    def explain(self, request: ExplainRequest) -> ExplainResponse:
+        """Say where the likelihoods of a few candidates come from, and what would change them most."""
+        return _read(EXPLAIN, self._run(self._steps(EXPLAIN.method, EXPLAIN.path, request)))
+
+    def score(self, request: ScoreRequest) -> ScoreResponse:
+        """Answer for an influencer whom the data do not know, out of raw tables."""
+        return _read(SCORE, self._run(self._steps(SCORE.method, SCORE.path, request)))
+
+    def outcomes(self, request: OutcomesRequest) -> OutcomesResponse:
+        """Report what came of activations."""
+        return _read(OUTCOMES, self._run(self._steps(OUTCOMES.method, OUTCOMES.path, request)))
+
+    def account(self, account_id: str) -> AccountResponse:
+        """Say what is known of one account without a brief."""
+        path = ACCOUNT.path.format(account_id=quote(account_id, safe=""))
+        return _read(ACCOUNT, self._run(self._steps(ACCOUNT.method, path)))
+
     def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""
         return _read(MODEL, self._run(self._steps(MODEL.method, MODEL.path)))
@@ -225,6 +264,23 @@ class AsyncImpelClient(_Client[httpx.AsyncClient]):
             page = await self.rank(asked)
             yield page
             asked = _following(asked, page)
+
+    async def explain(self, request: ExplainRequest) -> ExplainResponse:
+        """Say where the likelihoods of a few candidates come from, and what would change them most."""
+        return _read(EXPLAIN, await self._run(self._steps(EXPLAIN.method, EXPLAIN.path, request)))
+
+    async def score(self, request: ScoreRequest) -> ScoreResponse:
+        """Answer for an influencer whom the data do not know, out of raw tables."""
+        return _read(SCORE, await self._run(self._steps(SCORE.method, SCORE.path, request)))
+
+    async def outcomes(self, request: OutcomesRequest) -> OutcomesResponse:
+        """Report what came of activations."""
+        return _read(OUTCOMES, await self._run(self._steps(OUTCOMES.method, OUTCOMES.path, request)))
+
+    async def account(self, account_id: str) -> AccountResponse:
+        """Say what is known of one account without a brief."""
+        path = ACCOUNT.path.format(account_id=quote(account_id, safe=""))
+        return _read(ACCOUNT, await self._run(self._steps(ACCOUNT.method, path)))
 
     async def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""
