@@ -10,6 +10,8 @@ from serving.schemas import Asked, Brief, Candidate, Count, Country, Dimension, 
 
 MAX_ACCOUNTS = 20
 MAX_ROWS = 10_000
+TABLES = ("account_stats", "posts", "interactions", "audiences", "followers")
+"""What is known of the accounts, all of it optional."""
 
 Text = Annotated[str, Field(max_length=10_000)]
 Topic = Annotated[str, Field(min_length=1, max_length=100)]
@@ -103,7 +105,7 @@ class Influencer(Asked):
         known = {account.account_id for account in self.accounts}
         if len(known) < len(self.accounts):
             raise ValueError("accounts: an account_id is there twice")
-        for table in _ROWS:
+        for table in TABLES:
             for row in getattr(self, table) or ():
                 if row.account_id not in known:
                     raise ValueError(f"{table}: account_id {row.account_id[:80]!r} is not one of accounts")

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from features import EventStore, open_tables
 from features.tables import CONTRACT
+from serving.raw import TABLES
 
 if TYPE_CHECKING:
     from features.tables import Kind
@@ -22,7 +23,7 @@ def prepared(influencer: Influencer, *, missing: tuple[str, ...]) -> EventStore:
     tables = {"accounts": [{**row.__dict__, "influencer_id": "unknown"} for row in influencer.accounts]}
     tables |= {
         name: [row.__dict__ for row in rows]
-        for name in _ROWS
+        for name in TABLES
         if (rows := getattr(influencer, name)) is not None and name not in missing
     }
     tables |= {name: [] for name in ("campaigns", "campaign_audience", "outcomes") if name not in missing}
@@ -31,7 +32,6 @@ def prepared(influencer: Influencer, *, missing: tuple[str, ...]) -> EventStore:
         return EventStore.prepare(opened, buckets=1)
 
 
-_ROWS = ("account_stats", "posts", "interactions", "audiences", "followers")
 _TYPES: dict[Kind, Any] = {
     **dict.fromkeys(("id", "text", "code"), pa.string()),
     **dict.fromkeys(("number", "share"), pa.float64()),
