@@ -138,7 +138,7 @@ class Pairs:
         accounts, layout = self.accounts, self.accounts.layout
         features = accounts.bundle.features
         matrix = np.empty((len(self), len(features)))
-        matrix[:, layout.places] = accounts.snapshot.features[self.rows[:, None], layout.columns]
+        matrix[:, layout.places] = accounts.snapshot.features[self.rows][:, layout.columns]
         for place, name in layout.of_pairs:
             matrix[:, place] = self.of_pairs[name]
         for place in accounts.bundle.spec.encoding.text_columns:
