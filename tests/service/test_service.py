@@ -551,7 +551,7 @@ def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> No
 def test_metrics_count_requests_answered_and_refused(client: httpx.Client) -> None:
     def count(code: int) -> float:
         lines = client.get("/metrics").text.splitlines()
-        wanted = [line for line in lines if line.startswith("impel_answers_total{") and f'status="{code}"' in line]
+        wanted = [line for line in lines if line.startswith(f'impel_answers_total{{route="/v1/rank",status="{code}"}}')]
         return sum(float(line.split()[-1]) for line in wanted)
 
     before = {code: count(code) for code in (200, 400, 415)}
