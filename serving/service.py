@@ -121,7 +121,8 @@ def _answered(answer: Callable[[Any], Any], request: Any) -> Any:
 def _warm_up(answers: Answers) -> None:
     """Answer once, so that the first caller does not wait, and keep all that lives now out of garbage collections."""
     accounts = answers.store.accounts["account_id"]
-    brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
+    # With all that a brief may say: what it leaves out would be compiled, or read, for the first caller who says it.
+    brief = {**openapi.BRIEF, "starts_at": f"{answers.as_of.isoformat()}Z"}
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
     answers.predict(schemas.PredictRequest.model_validate_json(body))

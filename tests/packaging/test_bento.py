@@ -166,5 +166,5 @@ def test_a_registry_cannot_be_asked_where_mlflow_is_not_installed(
     monkeypatch.setitem(sys.modules, "mlflow", None)
     monkeypatch.setenv("IMPEL_HOME", str(tmp_path))
     (tmp_path / "mlflow.db").touch()
-    with pytest.raises(TrackingError, match="MLflow is not installed here.*give a bundle folder"):
+    with pytest.raises(TrackingError, match=r"MLflow is not installed here.*give a bundle folder"):
         Predictor.load("models:/impel/1")
