@@ -89,7 +89,8 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
 
     _check(out)
     located = locate(model, tracking=tracking_uri)
-    predictor = Predictor.load(located.folder)
+    folder = located.folder.resolve()
+    predictor = Predictor.load(folder)
     version = located.version or predictor.version
     labels = _labels(predictor.bundle.metadata, version)
     served = (one for one in needs("impel") if canonicalize_name(one.name) not in _NOT_SERVED)
@@ -101,7 +102,7 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
             shutil.copytree(
                 _ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__", PACKED.name)
             )
-        _copy_bundle(located.folder, source / PACKED.relative_to(_ROOT) / (located.version or located.folder.name))
+        _copy_bundle(folder, source / PACKED.relative_to(_ROOT) / (located.version or folder.name))
         request = {
             "out": None if out is None else str(out.absolute()),
             "service": "serving.service:ImpelService",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.errors import SettingError
-from serving import fetch, schemas
+from serving import fetch, openapi, schemas
 from serving.reload import Live, Origin
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _as_of() -> pd.Timestamp | None:
 def _warm_up(answers: Answers) -> None:
     """Answer once, so that the first caller does not wait."""
     accounts = answers.snapshot.accounts["account_id"]
-    brief = {"goal": "sale", "vertical": "food", "starts_at": f"{answers.as_of.isoformat()}Z"}
+    # With all that a brief may say: what it leaves out would be compiled, or read, for the first caller who says it.
+    brief = {**openapi.BRIEF, "starts_at": f"{answers.as_of.isoformat()}Z"}
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
     answers.predict(schemas.PredictRequest.model_validate_json(body))

@@ -13,7 +13,7 @@ from serving.middleware import CODES, SPECIAL
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_BRIEF = {
+BRIEF = {
     "goal": "sale",
     "vertical": "food",
     "brand_id": "b7",
@@ -25,12 +25,12 @@ _BRIEF = {
     "audience": {"country": {"US": 0.8, "GB": 0.2}, "gender": {"female": 0.7, "male": 0.3}},
 }
 _PREDICT = {
-    "brief": _BRIEF,
+    "brief": BRIEF,
     "candidates": [{"account_id": "a00017", "fee": 250.0}, {"account_id": "a00042", "at_least": 3}],
     "reasons": False,
 }
 _RANK = {
-    "brief": _BRIEF,
+    "brief": BRIEF,
     "filters": {
         "platforms": ["instagram", "tiktok"],
         "countries": ["US", "GB"],
@@ -56,9 +56,9 @@ OUTCOMES = {
         }
     ]
 }
-_EXPLAIN = {"brief": _BRIEF, "candidates": [{"account_id": "a00017", "fee": 250.0}]}
+_EXPLAIN = {"brief": BRIEF, "candidates": [{"account_id": "a00017", "fee": 250.0}]}
 _SCORE = {
-    "brief": _BRIEF,
+    "brief": BRIEF,
     "influencer": {
         "accounts": [{"account_id": "jelly.jane", "platform": "instagram", "country": "US", "language": "en"}],
         "account_stats": [
