@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from features.importers.leaks import leaks
 from features.importers.staging import KINDS
 from features.problems import fetch, literal
 
@@ -70,7 +71,7 @@ def make_outcomes(connection: Any, covers: dict[str, list[tuple[dt.datetime, dt.
     )
     report.made = fetch(connection, "SELECT count(*) FROM judged WHERE reason IS NULL")[0][0]
     _notes(connection, report)
-    report.flags = _flags(connection)
+    report.flags = leaks(connection)
     return report
 
 
@@ -122,13 +123,16 @@ def _attribute(connection: Any) -> None:
         connection,
         """
         CREATE TABLE owned AS
-        SELECT v.* REPLACE (coalesce(o.account_id, k.account_id) AS account_id,
-                            coalesce(v.influencer_id, k.influencer_id) AS influencer_id,
+        SELECT v.* REPLACE (coalesce(o.account_id, k.account_id, p.account_id) AS account_id,
                             coalesce(v.campaign_id, k.campaign_id) AS campaign_id),
                v.account_id AS partner
         FROM merged.conversions AS v
         LEFT JOIN merged.accounts AS o ON o.account_id = v.account_id
-        LEFT JOIN merged.codes AS k ON k.code = v.code AND o.account_id IS NULL AND v.influencer_id IS NULL
+        LEFT JOIN merged.codes AS k
+          ON k.code = CASE WHEN o.account_id IS NULL AND v.influencer_id IS NULL THEN v.code END
+        LEFT JOIN merged.accounts AS p  -- all accounts of an influencer
+          ON p.influencer_id = CASE WHEN o.account_id IS NULL AND k.account_id IS NULL
+                                    THEN coalesce(v.influencer_id, k.influencer_id) END
         """,
     )
     fetch(
@@ -142,9 +146,7 @@ def _attribute(connection: Any) -> None:
         FROM (
             SELECT v.* EXCLUDE (campaign_id, account_id), a.campaign_id AS campaign, a.account_id AS account, a.opens
             FROM owned AS v JOIN activations AS a
-              ON (v.account_id IS NOT NULL OR v.influencer_id IS NOT NULL)
-             AND coalesce(v.account_id = a.account_id, true) AND coalesce(v.influencer_id = a.influencer_id, true)
-             AND coalesce(v.campaign_id = a.campaign_id, true)
+              ON v.account_id = a.account_id AND coalesce(v.campaign_id = a.campaign_id, true)
              AND v.at >= a.opens AND v.at < a.closes
         )
         GROUP BY conversion_id
@@ -186,6 +188,12 @@ def _measure(connection: Any, covers: dict[str, list[tuple[dt.datetime, dt.datet
                    count(*) FILTER (WHERE status = 'pending') AS pending, max(locked_at) AS locked_at
             FROM attributed GROUP BY ALL
         ),
+        traces AS (  -- whose sales would be seen: by a code, or because conversions name them
+            SELECT DISTINCT account_id, NULL AS campaign_id FROM owned
+            WHERE account_id = partner OR influencer_id IS NOT NULL
+            UNION SELECT coalesce(k.account_id, p.account_id), k.campaign_id FROM merged.codes AS k
+            LEFT JOIN merged.accounts AS p ON k.account_id IS NULL AND p.influencer_id = k.influencer_id
+        ),
         joined AS (
             SELECT a.*, c.views, c.clicks, c.engagements, c.read_at, v.approved, coalesce(v.pending, 0) AS pending,
                    v.locked_at, CASE a.goal {kinds} END AS kind
@@ -198,13 +206,8 @@ def _measure(connection: Any, covers: dict[str, list[tuple[dt.datetime, dt.datet
                EXISTS (SELECT 1 FROM spans AS s WHERE s.kind = j.kind AND s.first::DATE <= j.opens::DATE + 1
                        AND s.last >= j.closes - INTERVAL 1 DAY) AS covered,
                EXISTS (SELECT 1 FROM spans AS s WHERE s.kind = j.kind) AS has_kind,
-               approved IS NOT NULL OR EXISTS (
-                   SELECT 1 FROM (SELECT account_id, influencer_id, campaign_id FROM merged.codes
-                                  UNION ALL SELECT account_id, influencer_id, NULL FROM merged.conversions) AS k
-                   WHERE (k.account_id IS NOT NULL OR k.influencer_id IS NOT NULL)
-                     AND coalesce(k.account_id = j.account_id, true)
-                     AND coalesce(k.influencer_id = j.influencer_id, true)
-                     AND coalesce(k.campaign_id = j.campaign_id, true)) AS traceable,
+               EXISTS (SELECT 1 FROM traces AS t WHERE t.account_id = j.account_id
+                       AND coalesce(t.campaign_id = j.campaign_id, true)) AS traceable,
                CASE WHEN j.posted_at IS NULL THEN 0
                     WHEN j.goal = 'awareness' THEN j.views
                     WHEN j.goal = 'engagement' THEN j.engagements
@@ -262,7 +265,7 @@ def _notes(connection: Any, report: OutcomeReport) -> None:
     """Say which conversions belong to nobody."""
     unknown, partners = fetch(
         connection,
-        "SELECT count(DISTINCT code) FILTER (WHERE account_id IS NULL AND influencer_id IS NULL AND code IS NOT NULL), "
+        "SELECT count(DISTINCT code) FILTER (WHERE account_id IS NULL), "
         "list(DISTINCT partner) FILTER (WHERE partner IS NOT NULL AND partner NOT IN "
         "(SELECT account_id FROM merged.accounts)) FROM owned",
     )[0]
@@ -274,65 +277,3 @@ def _notes(connection: Any, report: OutcomeReport) -> None:
             f"{len(partners):,} partners in conversions have no account; name it with --accounts map.csv "
             f"(columns name, account_id): {listed}"
         )
-
-
-LEAK_SHARE = 0.02
-"""Orders per follower above which a code is flagged: one for every fifty, many times what posts usually bring."""
-COUPON_SITES = (
-    "coupon",
-    "voucher",
-    "promocode",
-    "retailmenot",
-    "honey",
-    "slickdeals",
-    "groupon",
-    "dealspotr",
-    "mydealz",
-)
-"""Parts of the names of sites that spread discount codes."""
-
-
-def _flags(connection: Any) -> list[str]:
-    """Say of which activations more was counted than their audience explains; nothing is taken away."""
-    sites = "|".join(COUPON_SITES)
-    crowded = fetch(
-        connection,
-        f"""
-        SELECT a.campaign_id, a.account_id, a.actions, s.followers FROM judged AS a
-        ASOF JOIN (SELECT account_id, observed_at, followers FROM merged.account_stats) AS s
-          ON s.account_id = a.account_id AND s.observed_at <= a.closes
-        WHERE a.kind = 'sale' AND a.actions > s.followers * {LEAK_SHARE} AND a.actions >= 10 ORDER BY 3 DESC
-        """,
-    )
-    early = fetch(
-        connection,
-        """
-        SELECT k.code, count(*), min(v.at), min(a.opens) FROM merged.conversions AS v
-        JOIN merged.codes AS k ON k.code = v.code
-        JOIN (SELECT account_id, influencer_id, min(opens) AS opens FROM activations GROUP BY ALL) AS a
-          ON coalesce(k.account_id = a.account_id, true) AND coalesce(k.influencer_id = a.influencer_id, true)
-         AND (k.account_id IS NOT NULL OR k.influencer_id IS NOT NULL)
-        GROUP BY k.code HAVING min(v.at) < min(a.opens) ORDER BY 2 DESC
-        """,
-    )
-    spread = fetch(
-        connection,
-        f"SELECT coalesce(code, account_id), count(*), any_value(referrer) FROM attributed "
-        f"WHERE regexp_matches(lower(referrer), '{sites}') GROUP BY ALL ORDER BY 2 DESC",
-    )
-    return [
-        *(
-            f"{campaign}/{account}: {actions:,} orders for {followers:,} followers, more than one for every fifty; "
-            "look whether the code has leaked"
-            for campaign, account, actions, followers in crowded
-        ),
-        *(
-            f"code {code}: used from {first:%Y-%m-%d} on, before the first post of {opens:%Y-%m-%d}; "
-            "look who else has it"
-            for code, _, first, opens in early
-        ),
-        *(
-            f"{code}: {count:,} conversions came from sites such as {site}; look whether the code is listed there"
-            for code, count, site in spread
-        ),
-    ]
