@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from serving.shapley_kernels import leaf_values
+from serving.shapley_kernels import leaf_codes, leaf_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,8 +93,8 @@ class TreeShapley:
         self._value, self._output = np.array(value, dtype=np.float64), np.array(output, dtype=np.int64)
         self._width, self._player = np.array(width, dtype=np.int64), np.array(player, dtype=np.int64)
         self._first = np.cumsum(self._width) - self._width
-        self._bit = np.arange(len(player)) - np.repeat(self._first, self._width)
-        self._slots, self._conditions = np.array(slots, dtype=np.int64), np.array(conditions, dtype=np.int64)
+        self._slots = np.array([*slots, len(conditions)], dtype=np.int64)
+        self._conditions = np.array(conditions, dtype=np.int64).reshape(-1, 2).T.copy()
         self._demands = np.array(demands, dtype=np.int64).reshape(-1, 3).T
         most = range(max(width, default=0) + 1)
         self._weight = np.array([[factorial(p) * factorial(q) / factorial(p + q + 1) for q in most] for p in most])
@@ -154,14 +154,8 @@ class TreeShapley:
 
     def _codes(self, left: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return per row and leaf a number whose bits say which of the leaf's players meet its conditions."""
-        if not len(self._player):
-            return np.zeros((len(left), len(self._value)), dtype=np.int64)
-        node, goes_left = self._conditions.T
-        met = np.logical_and.reduceat(left[:, node] == goes_left, self._slots, axis=1)
-        # Sums by way of running totals: a tree that is a single leaf has no slot.
-        total = np.zeros((len(left), len(self._player) + 1), dtype=np.int64)
-        np.cumsum(met.astype(np.int64) << self._bit, axis=1, out=total[:, 1:])
-        return total[:, self._first + self._width] - total[:, self._first]
+        node, goes_left = self._conditions
+        return leaf_codes(left, node, goes_left, self._slots, self._first, self._width)
 
 
 class _Nodes(NamedTuple):
