@@ -104,7 +104,13 @@ def _section(mapping: Mapping) -> list[str]:
     lines += [f"{address}." for address in mapping.documentation]
     known = fields(mapping)
     for shape in mapping.shapes:
-        lines += ["", f"### {mapping.name}: {shape.name}", "", f"{shape.export} ({shape.format.upper()}).", ""]
+        lines += [
+            "",
+            f"### {mapping.name}: {shape.name}",
+            "",
+            f"{shape.export} ({' or '.join(shape.format).upper()}).",
+            "",
+        ]
         lines += ["| field | becomes | how |", "|---|---|---|"]
         lines += [
             f"| {_cell(row['source'])} | {_cell(row['becomes'])} | {_cell(row['how'])} |"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class Export:
 
     def _text(self, table: Rows, name: str) -> str:
         if self.columns is not None:
-            return quoted(name)
+            return quoted(next(column for column in self.columns if _alike(column) == _alike(name)))
         level = len(table.rows)
         while name.startswith("../"):
             name, level = name.removeprefix("../"), level - 1
@@ -69,8 +70,8 @@ class Export:
         return json_value(f"l{level}", name)
 
     def has(self, name: str) -> bool:
-        """Whether a source column is there; JSON records may always have more keys."""
-        return self.columns is None or name.casefold() in {column.casefold() for column in self.columns}
+        """Whether a source column is there, whatever its case, blanks and `_`; JSON records may have any key."""
+        return self.columns is None or _alike(name) in map(_alike, self.columns)
 
     def lacking(self, table: Rows, more: tuple[str, ...] = ()) -> list[str]:
         """Return which source columns are not there that the rows of a table need."""
@@ -85,12 +86,16 @@ class Export:
         """Return the columns, or the keys of records, that the mapping does not speak of."""
         if self.columns is not None:
             known = {*shape.ignored, *shape.needs, *(name for table in shape.tables for name in table.sources)}
-            folded = {name.casefold() for name in known}
-            return [name for name in self.columns if name.casefold() not in folded]
+            alike = set(map(_alike, known))
+            return [name for name in self.columns if _alike(name) not in alike]
         first = shape.tables[0]
         keys = f"SELECT DISTINCT unnest(json_keys(l{len(first.rows)})) AS name FROM ({self.rows(first)}) ORDER BY 1"
         known = {first_key(name.replace("../", "")) for table in shape.tables for name in (*table.sources, *table.rows)}
         return [name for (name,) in fetch(self.connection, keys) if name not in known | set(shape.ignored)]
+
+
+def _alike(name: str) -> str:
+    return re.sub(r"[\s_]+", "", name.casefold())
 
 
 def open_export(path: Path, connection: Any) -> Export:
@@ -151,7 +156,7 @@ def find_shape(export: Export, mapping: Mapping) -> Shape:
         It is none of them: says what is missing in the one that is nearest, and where to get it.
     """
     kind = "csv" if export.columns is not None else "json"
-    shapes = [shape for shape in mapping.shapes if shape.format == kind]
+    shapes = [shape for shape in mapping.shapes if kind in shape.format]
     if not shapes:
         raise DataError(f"{export.path.name} is {kind.upper()}; {mapping.name} exports {_exports(mapping)}.")
     named = [shape for shape in shapes if shape.name == export.path.stem]
@@ -174,4 +179,4 @@ def _likeness(export: Export, shape: Shape) -> int:
 
 
 def _exports(mapping: Mapping) -> str:
-    return ", ".join(f"{shape.name} ({shape.format.upper()})" for shape in mapping.shapes)
+    return ", ".join(f"{shape.name} ({' or '.join(shape.format).upper()})" for shape in mapping.shapes)

@@ -136,6 +136,8 @@ class Shape(_Model):
 
     Attributes
     ----------
+    format
+        CSV, JSON or both, with the same names; `rows` and paths mean JSON only.
     export
         Where to get it, in words.
     needs
@@ -145,7 +147,7 @@ class Shape(_Model):
     """
 
     name: str
-    format: Literal["csv", "json"]
+    format: Annotated[tuple[Literal["csv", "json"], ...], BeforeValidator(_listed)]
     export: str
     needs: Names = ()
     ignored: dict[str, str] = {}

@@ -137,7 +137,7 @@ def _meant(column: Column, spec: Spec) -> str:
         "number": f"no number (with the decimal mark {spec.decimal!r})",
         "share": f"no share of at most {spec.scale:g}",
         "time": "no time of the form that the mapping names",
-        "id": "no id any more: a spreadsheet has rounded it; export again and do not open the file in one",
+        "id": "no id: its platform is missing, or a spreadsheet has rounded it (export again and open it in none)",
     }
     choices = wanted.get(column.kind, "not readable")
     if spec.values:

@@ -77,10 +77,14 @@ def table(folder: Path, name: str) -> pd.DataFrame:
         return tables.frame(name)
 
 
+def hired(folder: Path) -> None:
+    """Import campaigns, codes and posts: who was hired and posted."""
+    shutil.copytree(_ready(), folder, dirs_exist_ok=True)
+
+
 def complete(folder: Path) -> None:
     """Import campaigns, codes, posts and orders: enough for outcomes."""
-    ready = _complete()
-    shutil.copytree(ready, folder, dirs_exist_ok=True)
+    shutil.copytree(_ready(orders=True), folder, dirs_exist_ok=True)
 
 
 def briefed(folder: Path, campaigns: str = CAMPAIGNS, codes: str = CODES) -> None:
@@ -90,10 +94,13 @@ def briefed(folder: Path, campaigns: str = CAMPAIGNS, codes: str = CODES) -> Non
 
 
 @cache
-def _complete() -> Path:
+def _ready(*, orders: bool = False) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="impel-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    briefed(folder)
-    imported(folder, "creatoriq", "posts.csv", POSTS, time_zone="UTC")
-    imported(folder, "shopify", "orders.csv", ORDERS)
+    if orders:
+        hired(folder)
+        imported(folder, "shopify", "orders.csv", ORDERS)
+    else:
+        briefed(folder)
+        imported(folder, "creatoriq", "posts.csv", POSTS, time_zone="UTC")
     return folder

@@ -17,6 +17,7 @@ from tests.features.provider_files import (
     POSTS,
     briefed,
     complete,
+    hired,
     imported,
     table,
     written,
@@ -96,8 +97,7 @@ def impact(state: str, **more: Any) -> dict[str, Any]:
 
 
 def with_actions(folder: Path, actions: dict[str, Any]) -> Any:
-    imported(folder, "tables", "campaigns.csv", CAMPAIGNS)
-    imported(folder, "creatoriq", "posts.csv", POSTS, time_zone="UTC")
+    hired(folder)
     names = written(folder, "map.csv", "name,account_id\nimpact:10000,instagram:anna\n")
     return imported(folder, "impact", "actions.json", actions, exported_at=pd.Timestamp("2026-08-01"), accounts=names)
 
@@ -133,7 +133,6 @@ def test_partners_without_an_account_are_named(tmp_path: Path) -> None:
 
 
 def test_a_partner_without_an_account_is_known_by_the_code(tmp_path: Path) -> None:
-    imported(tmp_path, "tables", "codes.csv", CODES)
     with_actions(tmp_path, impact("APPROVED", MediaPartnerId=77, PromoCode="anna20"))
     assert outcome(tmp_path, "instagram:anna")["actions"] == 1
 
@@ -222,8 +221,7 @@ def test_creatoriq_transactions_and_codes_are_traced_by_publisher(tmp_path: Path
 def test_leaks_are_flagged_and_nothing_is_taken_away(tmp_path: Path) -> None:
     line = "#9{n},a@b.c,paid,EUR,9,BEA20,2026-05-{day:02} 10:00:00 +0200,Tea,,9{n}\n"
     orders = ORDERS + "".join(line.format(n=n, day=n % 20 + 5) for n in range(70))
-    briefed(tmp_path)
-    imported(tmp_path, "creatoriq", "posts.csv", POSTS, time_zone="UTC")
+    hired(tmp_path)
     early = orders.replace("ANNA20,2026-05-04", "ANNA20,2026-05-01")
     report = imported(tmp_path, "shopify", "orders.csv", early)
     flags = "\n".join(report.outcomes.flags)
