@@ -59,6 +59,7 @@ class Answers:
         return schemas.PredictResponse(
             model_version=self.predictor.version,
             features_as_of=self._as_of(),
+            incremental=self._incremental(request.brief),
             predictions=self._predictions(accounts, X, scores, reasons=request.reasons),
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
@@ -86,6 +87,7 @@ class Answers:
             features_as_of=self._as_of(),
             considered=len(accounts),
             matching=int(keep.sum()),
+            incremental=self._incremental(request.brief),
             predictions=self._predictions(
                 [accounts[place] for place in best],
                 X.iloc[best],
@@ -145,6 +147,9 @@ class Answers:
             schemas.Prediction.model_validate({"account_id": account, **row, "baselines": baseline, "reasons": reason})
             for account, row, baseline, reason in zip(accounts, rows, _records(baselines(X)), told, strict=True)
         ]
+
+    def _incremental(self, brief: schemas.Brief) -> str:
+        return self.predictor.incremental([brief.goal])[0]
 
     def _as_of(self) -> datetime:
         return self.as_of.tz_localize("UTC").to_pydatetime()

@@ -128,6 +128,25 @@ class Bundle:
         posted = np.zeros(len(matrix)) if self._posted is None else self._score(self._posted, matrix)
         return self.spec.distribution(goal, score, posted, self._opinion(matrix, goal))
 
+    def incremental(self, X: pd.DataFrame, attributed: ActionDistribution) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return expected number, lower and upper limit (90 %) of the incremental actions of each row, (n,).
+
+        NaN where the goal has no incremental share; `Spec.incremental` says why. `attributed` is `distribution(X)`.
+        """
+        nothing = np.full(len(X), np.nan)
+        shares = self.spec.incremental.shares
+        known = X["goal"].isin(list(shares)).to_numpy()
+        if not known.any():
+            return nothing, nothing, nothing
+        # Rows of other goals are worked out as if all were incremental, and left out below.
+        share, deviation = (
+            X["goal"].map({goal: getattr(one, name) for goal, one in shares.items()}).fillna(1.0).to_numpy(np.float64)
+            for name in ("share", "deviation")
+        )
+        found = attributed.part(share, deviation)
+        expected, (low, high) = found.expected(), found.interval()
+        return np.where(known, expected, np.nan), np.where(known, low, np.nan), np.where(known, high, np.nan)
+
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
 
@@ -253,6 +272,9 @@ class Bundle:
         found = self.distribution(examples)
         low, high = found.interval()
         answers = {"expected": found.expected(), "low": low, "high": high}
+        # Parquet and equality want numbers: -1 stands for what is not known.
+        part = (np.nan_to_num(one, nan=-1.0) for one in self.incremental(examples, found))
+        answers |= dict(zip(("incremental", "incremental_low", "incremental_high"), part, strict=True))
         for times in _CANARY_THRESHOLDS:
             answers[f"likelihood_{times}"] = found.likelihood(np.ceil(times * found.expected()))
         return examples.assign(**{f"answer:{name}": value for name, value in answers.items()})

@@ -15,7 +15,7 @@ from serving.bundle import Bundle
 from serving.fetch import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -97,7 +97,9 @@ class Predictor:
         -------
         DataFrame
             campaign_id, account_id, decided_at, at_least, likelihood, expected_actions, actions_low, actions_high (the
-            90 % interval), expected_value (null where value_per_action is unknown), support, model_version.
+            90 % interval), expected_value (null where value_per_action is unknown), expected_incremental_actions,
+            incremental_low, incremental_high (of the actions, those that would not have come anyway; null where no
+            holdout has measured the goal, see `incremental`), support, model_version.
             `at_least` is the caller's number, else the break-even, else 1.
 
         Raises
@@ -132,6 +134,7 @@ class Predictor:
         found = self.bundle.distribution(X)
         expected = found.expected()
         low, high = found.interval()
+        incremental, incremental_low, incremental_high = self.bundle.incremental(X, found)
         return {
             "at_least": at_least,
             "likelihood": found.likelihood(at_least),
@@ -139,8 +142,15 @@ class Predictor:
             "actions_low": low,
             "actions_high": high,
             "expected_value": expected * value_per_action,
+            "expected_incremental_actions": incremental,
+            "incremental_low": incremental_low,
+            "incremental_high": incremental_high,
             "support": self.bundle.support(X),
         }
+
+    def incremental(self, goals: Iterable[str]) -> list[str]:
+        """Say, for each different goal, what its incremental actions rest on, or why they are not known."""
+        return list(dict.fromkeys(self.bundle.spec.incremental.said(goal) for goal in sorted(set(goals))))
 
     def reasons(self, X: pd.DataFrame, *, most: int = REASONS) -> list[list[dict[str, Any]]]:
         """Return per row the features that move the expectation most, strongest first.

@@ -353,7 +353,12 @@ def _say_checks(findings: list[dict[str, str]]) -> None:
 @_TRACKING
 @click.option("--reasons", is_flag=True, help="Say what raises and lowers each expectation.")
 def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool) -> None:
-    """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
+    """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON.
+
+    All actions are those attributed to the activation. How many of them would not have come anyway is said apart, in
+    expected_incremental_actions, incremental_low and incremental_high, for goals of which enough outcomes have
+    incremental_actions, measured by a holdout; it is null for others.
+    """
     import json
     from functools import partial
 
@@ -366,6 +371,8 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
+    for said in predictor.incremental(X["goal"]):
+        console.note(said)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -416,12 +423,14 @@ def rank(
             fees=None if fees is None else read(fees),
             at_least=at_least,
         ).head(top)
+    for said in predictor.incremental(store.campaigns["goal"][store.campaigns["campaign_id"] == campaign]):
+        console.note(said)
     if as_json:
         console.as_json(ranked.to_dict("records"))
     else:
-        from training.ranking import FORMATS
+        from training.ranking import FORMATS, readable
 
-        console.table(ranked, formats=FORMATS)
+        console.table(readable(ranked), formats=FORMATS)
 
 
 @main.command()

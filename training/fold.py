@@ -83,7 +83,13 @@ class Fold:
     def fit(cls, model: ActionModel, rows: pd.DataFrame, X: pd.DataFrame, *, seed: int) -> Self:
         """Learn from activations with the column `outcome` (1 where they brought what was asked for)."""
         fitted = clone(model).fit(
-            X, rows["actions"], decided_at=rows["decided_at"], closed_at=rows["closed_at"], posted=rows["posted"]
+            X,
+            rows["actions"],
+            decided_at=rows["decided_at"],
+            closed_at=rows["closed_at"],
+            posted=rows["posted"],
+            incremental_actions=rows.get("incremental_actions"),
+            campaign_id=rows["campaign_id"],
         )
         reached = rows["outcome"].to_numpy(dtype=np.float64)
         scores = simple_scores(rows, X, seed=seed)
@@ -97,12 +103,16 @@ class Fold:
         """Return activations with what the model and every rule say of them."""
         answers = self.model.bundle_.distribution(X)
         low, high = answers.interval(INTERVAL)
+        incremental, incremental_low, incremental_high = self.model.bundle_.incremental(X, answers)
         said = self._said(rows, X, answers)
         return rows.assign(
             likelihood=said[f"likelihood_{MODEL}"],
             expected_actions=answers.expected(),
             actions_low=low,
             actions_high=high,
+            expected_incremental_actions=incremental,
+            incremental_low=incremental_low,
+            incremental_high=incremental_high,
             support=self.model.bundle_.support(X),
             platform=X["platform"].fillna(UNKNOWN).to_numpy() if "platform" in X else UNKNOWN,
             tier=size_tier(np.expm1(said["score_followers"])),

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from features.store import EventStore
     from serving.predictor import Predictor
 
-_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high")
+_INCREMENTAL = ["expected_incremental_actions", "incremental_low", "incremental_high"]
+_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", *_INCREMENTAL)
 FORMATS = {
     "likelihood": ".3f",
     "expected_actions": ",.1f",
     "actions_low": ",.0f",
     "actions_high": ",.0f",
+    "expected_incremental_actions": ",.1f",
+    "incremental_low": ",.0f",
+    "incremental_high": ",.0f",
     "at_least": ",.0f",
     "fee": ",.0f",
     "net_value": ",.0f",
@@ -55,9 +59,11 @@ def rank(
     Returns
     -------
     DataFrame
-        account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high, net_value
-        (expected value less fee; null where unknown), support, followers, klout, kred, peerindex. Ordered by net value
-        where it is known for somebody, otherwise by expected actions; equals by account_id.
+        account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high,
+        expected_incremental_actions, incremental_low, incremental_high (null where no holdout measured the goal),
+        net_value (value of all expected actions less fee; null where unknown), support, followers, klout, kred,
+        peerindex. Ordered by net value where it is known for somebody, otherwise by expected actions; equals by
+        account_id.
 
     Raises
     ------
@@ -81,10 +87,7 @@ def rank(
             "account_id": answer["account_id"],
             "platform": X["platform"],
             "fee": fee,
-            **{
-                name: answer[name]
-                for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high")
-            },
+            **{name: answer[name] for name in _ANSWERED},
             "net_value": answer["expected_value"] - fee,
             "support": answer["support"],
             **{name: said[name] for name in ("followers", "klout", "kred", "peerindex")},
@@ -92,3 +95,8 @@ def rank(
     )
     first = "net_value" if ranked["net_value"].notna().any() else "expected_actions"
     return ranked.sort_values([first, "account_id"], ascending=[False, True], ignore_index=True)
+
+
+def readable(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Return what a table for people shows: without incremental actions where none are known."""
+    return ranked.drop(columns=_INCREMENTAL) if ranked[_INCREMENTAL].isna().all(axis=None) else ranked

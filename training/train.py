@@ -125,6 +125,8 @@ def train(
         decided_at=activations["decided_at"],
         closed_at=activations["closed_at"],
         posted=activations["posted"],
+        incremental_actions=activations["incremental_actions"],
+        campaign_id=activations["campaign_id"],
     )
     bundle = fitted.bundle_.described(
         name=f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{store.fingerprint[:8]}",
