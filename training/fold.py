@@ -15,10 +15,12 @@ from training.policies import (
     MODEL_LIKELIHOOD,
     MODEL_VALUE,
     ORACLE,
+    PER_FEE,
     SIMPLE,
     OneScore,
     by_likelihood,
     by_money,
+    per_fee,
     simple_scores,
 )
 from training.propensity import VISIBLE
@@ -159,6 +161,7 @@ class Fold:
                 "actions": pairs["expected_actions"],
                 "value": pairs["expected_actions"] * pairs["value_per_action"],
                 f"score_{ORACLE}": true[f"score_{ORACLE}"],
+                f"score_{ORACLE}{PER_FEE}": true[f"score_{ORACLE}{PER_FEE}"],
                 f"likelihood_{ORACLE}": true[f"likelihood_{ORACLE}"],
             }
         numbers = pd.DataFrame(figures, index=pairs.index).astype(np.float32)
@@ -169,11 +172,12 @@ class Fold:
         likelihood, expected = answers.likelihood(pairs["at_least"].to_numpy()), answers.expected()
         ordered = by_likelihood(likelihood, expected)
         value = expected * pairs["value_per_action"].to_numpy(dtype=np.float64)
-        net = value - pairs["fee"].to_numpy(dtype=np.float64)
+        fee = pairs["fee"].to_numpy(dtype=np.float64)
         campaign = _campaign(pairs)
         simple = simple_scores(pairs, X, seed=self.seed)
         said = {
-            f"score_{MODEL}": by_money(campaign, net, ordered),
+            f"score_{MODEL}": by_money(campaign, value - fee, ordered),
+            f"score_{MODEL}{PER_FEE}": per_fee(campaign, value, fee, ordered),
             f"score_{MODEL_LIKELIHOOD}": ordered,
             f"score_{MODEL_VALUE}": by_money(campaign, value, ordered),
         }
@@ -192,10 +196,15 @@ def _true(pairs: pd.DataFrame) -> pd.DataFrame:
     if "likelihood" not in pairs:
         return keys
     expected = pairs["expected_actions"].to_numpy(dtype=np.float64)
-    net = expected * pairs["value_per_action"].to_numpy(dtype=np.float64) - pairs["fee"].to_numpy(dtype=np.float64)
+    value, fee = (
+        expected * pairs["value_per_action"].to_numpy(dtype=np.float64),
+        pairs["fee"].to_numpy(dtype=np.float64),
+    )
+    campaign = _campaign(pairs)
     return keys.assign(
         **{
-            f"score_{ORACLE}": by_money(_campaign(pairs), net, expected),
+            f"score_{ORACLE}": by_money(campaign, value - fee, expected),
+            f"score_{ORACLE}{PER_FEE}": per_fee(campaign, value, fee, expected),
             f"likelihood_{ORACLE}": pairs["likelihood"].to_numpy(dtype=np.float64),
         }
     )
