@@ -151,7 +151,7 @@ WHOLE = {
     "activations": (
         """
         SELECT campaign_id, account_id, decided_at, fee, goal, value_per_action, actions::DOUBLE AS actions,
-               posted_at IS NOT NULL AS posted, closed_at, propensity
+               incremental_actions, posted_at IS NOT NULL AS posted, closed_at, propensity
         FROM outcomes JOIN listed_campaigns USING (campaign_id)
         """,
         "decided_at, campaign_id, account_id, closed_at, actions, fee",

@@ -267,8 +267,9 @@ class EventStore:
     def activations(self) -> pd.DataFrame:
         """Return past activations with their labels, sorted by decided_at, campaign_id and account_id.
 
-        Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at, and
-        propensity, the logged probability with which the account was chosen (null where none was logged).
+        Columns: campaign_id, account_id, decided_at, fee, goal, value_per_action, actions,
+        incremental_actions (null where no holdout was run), posted, closed_at, and propensity, the logged probability
+        with which the account was chosen (null where none was logged).
         """
         return pd.read_parquet(self.file("activations"))
 

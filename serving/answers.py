@@ -106,6 +106,7 @@ class Answers:
                 "model_version": self.predictor.version,
                 "features_as_of": self._as_of(),
                 "request_id": self._recorded("predict", request.brief, pairs, fee, scores),
+                "incremental": self._incremental(request.brief),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
                 "unknown_accounts": list(dict.fromkeys(unknown)),
             }
@@ -148,6 +149,7 @@ class Answers:
                 "request_id": self._recorded("rank", request.brief, pairs, page.fee, scores),
                 "considered": ranking.considered,
                 "matching": ranking.matching,
+                "incremental": self._incremental(request.brief),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
                 "next_cursor": None if page.last is None else page.last.written(asked),
             }
@@ -171,6 +173,7 @@ class Answers:
                 "model_version": self.predictor.version,
                 "features_as_of": self._as_of(),
                 "request_id": self._recorded("score", request.brief, pairs, fee, scores),
+                "incremental": self._incremental(request.brief),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
             }
         )
@@ -225,7 +228,9 @@ class Answers:
         """Return what `Predictor.score` says of the pairs."""
         value = _value(brief)
         found = self.predictor.bundle.distribution_of(pairs.matrix())
-        said = said_of(found, at_least=asked_for(at_least, fee, value), value_per_action=value)
+        asked = asked_for(at_least, fee, value)
+        goal = np.full(len(pairs), brief.goal, dtype=object)
+        said = said_of(self.predictor.bundle, found, goal=goal, at_least=asked, value_per_action=value)
         return {**said, "support": pairs.support()}
 
     def _recorded(
@@ -257,6 +262,9 @@ class Answers:
         for row, baseline, reason in zip(rows, _records(baselines(pairs)), told, strict=True):
             row["baselines"], row["reasons"] = baseline, reason
         return rows
+
+    def _incremental(self, brief: schemas.Brief) -> str:
+        return self.predictor.incremental([brief.goal])[0]
 
     def _as_of(self) -> datetime:
         return self.as_of.tz_localize("UTC").to_pydatetime()

@@ -169,6 +169,29 @@ class Bundle:
             partial(self._score, self.thresholds), matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs)
         )
 
+    def incremental(
+        self, goal: NDArray[np.object_], attributed: ActionDistribution
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return expected number, lower and upper limit (90 %) of the incremental actions of each row, (n,).
+
+        NaN where the goal has no incremental share; `Spec.incremental` says why. `goal` are the (n,) names of the
+        goals, `attributed` is the distribution of all actions.
+        """
+        nothing = np.full(len(goal), np.nan)
+        shares = self.spec.incremental.shares
+        known = np.isin(goal, list(shares))
+        if not known.any():
+            return nothing, nothing, nothing
+        # Rows of other goals are worked out as if all were incremental, and left out below.
+        names = pd.Series(goal)
+        share, deviation = (
+            names.map({goal: getattr(one, name) for goal, one in shares.items()}).fillna(1.0).to_numpy(np.float64)
+            for name in ("share", "deviation")
+        )
+        found = attributed.part(share, deviation)
+        expected, (low, high) = found.expected(), found.interval()
+        return np.where(known, expected, np.nan), np.where(known, low, np.nan), np.where(known, high, np.nan)
+
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
 
@@ -268,6 +291,11 @@ class Bundle:
         found = self.distribution(examples)
         low, high = found.interval()
         answers = {"expected": found.expected(), "low": low, "high": high}
+        # Parquet and equality want numbers: -1 stands for what is not known.
+        part = (
+            np.nan_to_num(one, nan=-1.0) for one in self.incremental(examples["goal"].to_numpy(dtype=object), found)
+        )
+        answers |= dict(zip(("incremental", "incremental_low", "incremental_high"), part, strict=True))
         for times in _CANARY_THRESHOLDS:
             answers[f"likelihood_{times}"] = found.likelihood(np.ceil(times * found.expected()))
         return examples.assign(**{f"answer:{name}": value for name, value in answers.items()})

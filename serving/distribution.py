@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,6 +125,20 @@ class ActionDistribution:
             self.opinion.tabulate()
         low = self._quantile(np.full(len(self), 1 - (1 - coverage) / 2))
         return low, np.maximum(self._quantile(self._survival(low) - coverage), low)
+
+    def part(self, share: FloatArray, deviation: FloatArray) -> ActionDistribution:
+        """Return the distribution of a part of the actions, whose share has this mean and standard deviation, (n,).
+
+        A share of a negative binomial number is negative binomial too, of the same size (thinning); that the share
+        itself is uncertain makes the size smaller, so that mean and variance are those of the product.
+        """
+        uncertain = (deviation / share) ** 2
+        return replace(
+            self,
+            mean=share * self.mean,
+            size=1 / (1 / self.size + uncertain + uncertain / self.size),
+            opinion=None if self.opinion is None else self.opinion.scaled(share),
+        )
 
     def logit(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of S(k) for whole numbers k from 1, (n,)."""

@@ -17,7 +17,7 @@ from serving.fetch import locate
 from serving.reasons import Reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -98,7 +98,9 @@ class Predictor:
         -------
         DataFrame
             campaign_id, account_id, decided_at, at_least, likelihood, expected_actions, actions_low, actions_high (the
-            90 % interval), expected_value (null where value_per_action is unknown), support, model_version.
+            90 % interval), expected_value (null where value_per_action is unknown), expected_incremental_actions,
+            incremental_low, incremental_high (of the actions, those that would not have come anyway; null where no
+            holdout has measured the goal, see `incremental`), support, model_version.
             `at_least` is the caller's number, else the break-even, else 1.
 
         Raises
@@ -132,8 +134,13 @@ class Predictor:
             Number of actions asked for; value of one, NaN where unknown.
         """
         found = self.bundle.distribution(X)
-        said = said_of(found, at_least=at_least, value_per_action=value_per_action)
+        goal = X["goal"].to_numpy(dtype=object)
+        said = said_of(self.bundle, found, goal=goal, at_least=at_least, value_per_action=value_per_action)
         return {**said, "support": self.bundle.support(X)}
+
+    def incremental(self, goals: Iterable[str]) -> list[str]:
+        """Say, for each different goal, what its incremental actions rest on, or why they are not known."""
+        return list(dict.fromkeys(self.bundle.spec.incremental.said(goal) for goal in sorted(set(goals))))
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -141,10 +148,18 @@ class Predictor:
         return Reasons(self.bundle)
 
 
-def said_of(found: ActionDistribution, *, at_least: FloatArray, value_per_action: FloatArray | float) -> dict[str, Any]:
-    """Return what an answer says of a distribution of n pairs: the columns from `at_least` to `expected_value`."""
+def said_of(
+    bundle: Bundle,
+    found: ActionDistribution,
+    *,
+    goal: NDArray[np.object_],
+    at_least: FloatArray,
+    value_per_action: FloatArray | float,
+) -> dict[str, Any]:
+    """Return what an answer says of a distribution of n pairs: the columns from `at_least` to `incremental_high`."""
     expected = found.expected()
     low, high = found.interval()
+    incremental, incremental_low, incremental_high = bundle.incremental(goal, found)
     return {
         "at_least": at_least,
         "likelihood": found.likelihood(at_least),
@@ -152,6 +167,9 @@ def said_of(found: ActionDistribution, *, at_least: FloatArray, value_per_action
         "actions_low": low,
         "actions_high": high,
         "expected_value": expected * value_per_action,
+        "expected_incremental_actions": incremental,
+        "incremental_low": incremental_low,
+        "incremental_high": incremental_high,
     }
 
 

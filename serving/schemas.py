@@ -24,6 +24,7 @@ MAX_FEES = 10_000
 MAX_CURSOR = 2_000
 # Shares that were rounded one by one may add up to a little more than the whole.
 MAX_SHARES = 1.05
+INCREMENTAL = "What the incremental actions rest on, or why they are null. `actions` are always those attributed."
 # Money, counts and days beyond these are mistakes of unit, not wishes.
 MAX_MONEY = 1e9
 MAX_COUNT = 10**12
@@ -333,6 +334,11 @@ class Prediction(Answered):
     actions_low: int = Field(description="Lower end of the 90 % interval.")
     actions_high: int = Field(description="Upper end of the 90 % interval.")
     expected_value: float | None = Field(description="expected_actions * value_per_action; null where that is unknown.")
+    expected_incremental_actions: float | None = Field(
+        description="Of the expected actions, those that would not have come anyway; null where no holdout measured it."
+    )
+    incremental_low: int | None = Field(description="Lower end of the 90 % interval of the incremental actions.")
+    incremental_high: int | None = Field(description="Upper end of the 90 % interval of the incremental actions.")
     support: Support = Field(description="Whether accounts like this one were hired for briefs like this one before.")
     baselines: Baselines
     reasons: list[Reason] | None = Field(None, exclude_if=_absent, description="Only where they were asked for.")
@@ -346,6 +352,7 @@ class PredictResponse(Answered):
     request_id: str | None = Field(
         None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
     )
+    incremental: str = Field(description=INCREMENTAL)
     predictions: list[Prediction]
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
 
@@ -362,6 +369,7 @@ class ScoreResponse(Answered):
     request_id: str | None = Field(
         None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
     )
+    incremental: str = Field(description=INCREMENTAL)
     predictions: list[Prediction]
 
 
@@ -384,6 +392,7 @@ class RankResponse(Answered):
     )
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
+    incremental: str = Field(description=INCREMENTAL)
     predictions: list[Prediction]
     next_cursor: str | None = Field(description="For the page that follows; null where this is the last one.")
 

@@ -77,6 +77,53 @@ class ThresholdShape(Record):
     log_scale: tuple[FiniteFloat, ...]
 
 
+class IncrementalShare(Record):
+    """Which share of the attributed actions is incremental in a campaign still to come: mean and standard deviation.
+
+    `campaigns` and `activations` are those with a holdout that it was learnt from.
+    """
+
+    share: float = Field(gt=0, allow_inf_nan=False)
+    deviation: float = Field(gt=0, allow_inf_nan=False)
+    campaigns: int = Field(ge=1)
+    activations: int = Field(ge=1)
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 90 % interval of the share."""
+        half = 1.645 * self.deviation
+        return max(self.share - half, 0.0), self.share + half
+
+
+class Incremental(Record):
+    """The incremental shares of the goals that were measured, or why there are none; see `training.incremental`."""
+
+    shares: dict[str, IncrementalShare] = {}
+    why_not: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.shares) == bool(self.why_not):
+            raise ValueError("either shares are known, or why they are not")
+        return self
+
+    def said(self, goal: str) -> str:
+        """Say what the incremental actions of a goal rest on, or why they are not known."""
+        if self.why_not:
+            return f"incremental actions are not known: {self.why_not}"
+        if goal not in self.shares:
+            return (
+                f"incremental actions are not known: no campaign for {goal} has incremental_actions, which a holdout "
+                "measures"
+            )
+        found = self.shares[goal]
+        low, high = found.interval()
+        campaigns = "1 campaign" if found.campaigns == 1 else f"{found.campaigns} campaigns"
+        return (
+            f"{100 * found.share:.0f} % of the actions attributed for {goal} are taken to be incremental "
+            f"({100 * low:.0f} to {100 * high:.0f} % in another campaign), learnt from {campaigns} with a holdout"
+        )
+
+
 class Range(Record):
     """Where the training rows lay in one feature: minimum, 1st and 99th percentile, maximum."""
 
@@ -110,6 +157,7 @@ class Spec(Record):
     pool: GoalShape
     posted: PostedShape | None
     thresholds: ThresholdShape | None
+    incremental: Incremental
     support: dict[str, Range]
     yardsticks: Yardsticks
     metadata: Metadata = Metadata()
@@ -125,6 +173,8 @@ class Spec(Record):
             raise ValueError("curves are needed for each goal and for one never seen")
         if not self.yardsticks.features <= set(self.encoding.features):
             raise ValueError("yardsticks must be those of the features")
+        if not set(self.incremental.shares) <= set(self.goals):
+            raise ValueError("incremental shares must be those of goals")
         if self.thresholds is not None and len(self.thresholds.log_scale) != len(self.goals) + 1:
             raise ValueError("a scale of thresholds is needed for each goal and for one never seen")
         return self

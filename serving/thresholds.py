@@ -55,6 +55,12 @@ class Opinion:
         """Return what the booster is told of at_least (n,), whole numbers from 1."""
         return self._rungs[self._place(at_least)]
 
+    def scaled(self, share: FloatArray) -> Opinion:
+        """Return the opinion on a share of the actions (n,): that it reaches k where all of them reach k / share."""
+        other = Opinion(self._predict, self._matrix, self._log_scale + np.log(share), self._rungs)
+        other._table = self._table  # the booster is told rungs, which move along with the scale
+        return other
+
     def tabulate(self) -> None:
         """Work out every rung of every row now: a search for a quantile asks for many of them."""
         if self._table is None:

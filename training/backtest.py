@@ -91,7 +91,7 @@ def backtest(
         labels of before `first_decision`, of these activations and settings: `training.follower_labels.use_labels`.
     activations : DataFrame of n rows
         campaign_id, account_id, decided_at, fee, goal, value_per_action, actions, posted, closed_at and, where it was
-        logged, propensity: with which probability the account was chosen.
+        logged, propensity (with which probability the account was chosen) and incremental_actions (from a holdout).
     model : ActionModel
         Cloned and fitted anew for every fold.
     folds : int
@@ -127,12 +127,13 @@ def backtest(
     rows["influencer"] = _knowledge(rows)
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     rows["value"] = rows["actions"] * rows["value_per_action"]
-    windows, tested, judged = [], [], []
+    windows, tested, judged, heads = [], [], [], []
     splits = list(_splits(rows, folds=folds, test_share=test_share))
     for number, (train, test) in enumerate(splits, start=1):
         tell(f"fold {number}: learning from {len(train):,} activations, testing on {len(test):,}")
         window = _window(rows, train, test, number=number)
         fold = Fold.fit(model, rows.iloc[train], X.iloc[train], seed=seed)
+        heads.append(fold.model.bundle_.spec.incremental)
         hired = fold.hired(rows.iloc[test], X.iloc[test]).assign(fold=number)
         if truth is not None:
             candidates = fold.candidates(hired, truth, progress=tell)
@@ -162,6 +163,7 @@ def backtest(
         truth_known=truth is not None,
         splits=splits,
         windows=windows,
+        incremental=heads[-1],
         settings=settings,
         metadata=dict(metadata or {}),
     )

@@ -371,7 +371,12 @@ def _say_checks(findings: list[dict[str, str]]) -> None:
 def predict(
     data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, folder: Path | None
 ) -> None:
-    """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON."""
+    """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON.
+
+    All actions are those attributed to the activation. How many of them would not have come anyway is said apart, in
+    expected_incremental_actions, incremental_low and incremental_high, for goals of which enough outcomes have
+    incremental_actions, measured by a holdout; it is null for others.
+    """
     from functools import partial
 
     from serving.prediction_log import opened
@@ -388,6 +393,8 @@ def predict(
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
     if folder is not None:
         log_predictions(folder, predictor, answer, X, pairs=asked)
+    for said in predictor.incremental(X["goal"]):
+        console.note(said)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -437,13 +444,15 @@ def rank(
         fee = None if fees is None else read(fees)
         ranked = ranking.rank(predictor, store, fees=fee, **asked).head(top)
         told = ranking.reasons(predictor, store, ranked, **asked) if reasons else []
+    for said in predictor.incremental(store.campaigns["goal"][store.campaigns["campaign_id"] == campaign]):
+        console.note(said)
     if as_json:
         rows = ranked.to_dict("records")
         console.as_json([{**row, "reasons": why} for row, why in zip(rows, told, strict=True)] if reasons else rows)
     elif reasons and not sys.stdout.isatty():
         console.table(ranked.assign(reasons=[json.dumps(why, ensure_ascii=False) for why in told]))
     else:
-        console.table(ranked, formats=ranking.FORMATS)
+        console.table(ranking.readable(ranked), formats=ranking.FORMATS)
         for explanation in told:
             click.echo("\n".join(["", *ranking.lines(explanation)]))
 

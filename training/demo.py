@@ -22,7 +22,7 @@ from training.backtest import backtest, first_decision
 from training.follower_labels import use_labels
 from training.marketplace import simulate
 from training.model import ActionModel
-from training.ranking import FORMATS, lines, rank, reasons
+from training.ranking import FORMATS, lines, rank, readable, reasons
 from training.train import closed, train
 from training.truth import MarketTruth
 
@@ -88,7 +88,7 @@ def run(out: Path | None = None) -> None:
     ranked = rank(predictor, store, campaign=campaign, as_of=as_of, fees=fees).head(SHOWN)
     # Read by a program, the width of the terminal is unknown.
     terminal = Console()
-    console.shown(ranked, terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
+    console.shown(readable(ranked), terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
     for line in lines(reasons(predictor, store, ranked.head(1), campaign=campaign, as_of=as_of)[0]):
         click.echo(line)
     console.heading("asking the HTTP service for the first three of them")

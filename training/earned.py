@@ -16,7 +16,7 @@ import pandas as pd
 from training import metrics
 from training.bootstrap import COVERAGE
 from training.off_policy import ESTIMATORS, Log, NoOverlapError, OffPolicyEvaluation
-from training.policies import MODEL, ORACLE, POLICIES, hire_order
+from training.policies import MODEL, ORACLE, POLICIES, hire_order, spending_score
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,7 +51,7 @@ def earned(rows: pd.DataFrame, *, seed: int) -> dict[str, Any]:
         return {"why_not": "value and fees are not known of all who were hired in any campaign", "policies": {}}
     case = Case.of(rows)
     rosters = {
-        name: case.roster(hire_order(rows, case.campaign, case.numbers(f"score_{name}"), seed=seed))
+        name: case.roster(hire_order(rows, case.campaign, spending_score(rows, name), seed=seed))
         for name in POLICIES
         if name != ORACLE and f"score_{name}" in rows and rows[f"score_{name}"].notna().any()
     }

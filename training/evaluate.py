@@ -7,7 +7,7 @@ have happened). Rows are a DataFrame with the columns
     outcome                   1, 0 or the true probability of at least `at_least` actions
     actions                   that came, or are truly expected
     value, fee                actions * value_per_action, and what was paid; NaN where unknown
-    score_<policy>            NaN where the policy knows nothing
+    score_<policy>            NaN where the policy knows nothing; with _per_fee, see `policies.spending_score`
     likelihood_<policy>       of those policies that state one, and likelihood_base_rate
 """
 
@@ -21,7 +21,7 @@ import pandas as pd
 
 from training import metrics
 from training.bootstrap import CampaignBootstrap, Estimate, difference, ratio
-from training.policies import MODEL, ORACLE, OTHER_ORDERS, POLICIES, hire_order
+from training.policies import MODEL, ORACLE, OTHER_ORDERS, POLICIES, hire_order, spending_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +64,11 @@ class Pool:
         }
         self.order = {
             name: hire_order(self.rows, self.campaign, score, seed=seed) for name, score in self.scores.items()
+        }
+        self.spending_order = self.order | {
+            name: hire_order(self.rows, self.campaign, spending_score(self.rows, name), seed=seed)
+            for name in (MODEL, ORACLE)
+            if name in self.scores
         }
 
     def array(self, column: str) -> FloatArray:
@@ -153,7 +158,7 @@ def spend_figures(pool: Pool, *, share: float = SPENT_SHARE) -> dict[str, Any]:
         part = metrics.bought_share(pool.campaign, order, price, budget)
         return pool.bootstrap.total(np.where(known, metrics.per_campaign(pool.campaign, part * value), np.nan))
 
-    values = {name: bought(order) for name, order in pool.order.items()}
+    values = {name: bought(order) for name, order in pool.spending_order.items()}
     hired = pool.bootstrap.total(np.where(known, share * whole, np.nan))
     return {
         "share": share,
@@ -180,12 +185,18 @@ def gain_curves(pool: Pool) -> dict[str, Any]:
     paid = several & (metrics.per_campaign(pool.campaign, fee) > 0)
     return {
         "share": list(GAIN_SHARES),
-        "by_hires": _gains(pool, several, actions, np.ones(len(actions))),
-        "by_fees": _gains(pool, paid, actions, fee),
+        "by_hires": _gains(pool, pool.order, several, actions, np.ones(len(actions))),
+        "by_fees": _gains(pool, pool.spending_order, paid, actions, fee),
     }
 
 
-def _gains(pool: Pool, campaigns: npt.NDArray[np.bool_], actions: FloatArray, cost: FloatArray) -> dict[str, Any]:
+def _gains(
+    pool: Pool,
+    orders: Mapping[str, IntArray],
+    campaigns: npt.NDArray[np.bool_],
+    actions: FloatArray,
+    cost: FloatArray,
+) -> dict[str, Any]:
     if not campaigns.any():
         return {"campaigns": 0, "policies": {}}
     chosen = campaigns[pool.campaign]
@@ -196,7 +207,7 @@ def _gains(pool: Pool, campaigns: npt.NDArray[np.bool_], actions: FloatArray, co
             name: metrics.gains(campaign, order[chosen], actions[chosen], cost[chosen], shares=GAIN_SHARES)
             .mean(axis=0)
             .tolist()
-            for name, order in pool.order.items()
+            for name, order in orders.items()
         },
     }
 

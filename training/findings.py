@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from serving.spec import Incremental
+
 SLICES = {"goal": "goal", "platform": "platform", "tier": "size", "influencer": "track record"}
 _HEADLINE_TOP = 20
 _TOP_OF_CANDIDATES = (5, 10, 20, 50, 100)
@@ -34,6 +36,7 @@ def findings(
     truth_known: bool,
     splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     windows: Sequence[Mapping[str, Any]],
+    incremental: Incremental,
     settings: Mapping[str, Any],
     metadata: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -46,6 +49,7 @@ def findings(
     candidates : all candidates, as `Judged.everyone`; None where they were not looked at
     splits : positions of the activations that each fold learnt from and tested
     truth_known : whether their true outcomes are among their columns
+    incremental : what the last fold had learnt of incremental shares
     windows, settings, metadata : of the folds, the call and the data
     """
     seed = int(settings["seed"])
@@ -60,6 +64,7 @@ def findings(
         "reliability": evaluate.reliability_tables(pool),
         "spread": evaluate.spread(pool),
         "forecast": _forecast(pool),
+        "incremental": _incremental(pool, incremental),
         "ranking": evaluate.top_figures(pool),
         "gains": evaluate.gain_curves(pool),
         "spend": evaluate.spend_figures(pool),
@@ -153,6 +158,37 @@ def _forecast(pool: evaluate.Pool) -> list[dict[str, Any]]:
         figures["interval_coverage"] = pool.bootstrap.mean(inside, rows=chosen).to_dict()
         if name != "all" or len(parts) == 2:  # actions of different goals do not add up
             figures["expected_to_actual"] = pool.bootstrap.mean(expected, weight=actions, rows=chosen).to_dict()
+        found.append(figures)
+    return found
+
+
+def _incremental(pool: evaluate.Pool, learnt: Incremental) -> list[dict[str, Any]]:
+    """Return, by goal, what holdouts measured in tested campaigns, what was expected of them, and what was learnt.
+
+    Attributed and incremental actions, and the sums of what was expected, are those of the measured activations.
+    """
+    rows = pool.rows
+    measured = np.zeros(len(rows), dtype=bool)
+    if "incremental_actions" in rows:
+        measured = np.isfinite(pool.array("incremental_actions"))
+    found = []
+    for goal in sorted(set(rows["goal"])):
+        chosen = measured & (rows["goal"] == goal).to_numpy()
+        figures: dict[str, Any] = {"goal": str(goal), "rows": int(chosen.sum()), "said": learnt.said(str(goal))}
+        figures["campaigns"] = len(np.unique(pool.campaign[chosen]))
+        if chosen.any():
+            figures["attributed"] = float(pool.array("actions")[chosen].sum())
+            figures["measured"] = float(pool.array("incremental_actions")[chosen].sum())
+        # The folds before had fewer holdouts to learn from, or none.
+        chosen &= np.isfinite(pool.array("expected_incremental_actions"))
+        if chosen.any():
+            actual = pool.array("incremental_actions")
+            inside = metrics.interval_coverage(actual, pool.array("incremental_low"), pool.array("incremental_high"))
+            figures["expected_rows"] = int(chosen.sum())
+            figures["expected_to_measured"] = pool.bootstrap.mean(
+                pool.array("expected_incremental_actions"), weight=actual, rows=chosen
+            ).to_dict()
+            figures["interval_coverage"] = float(inside[chosen].mean())
         found.append(figures)
     return found
 

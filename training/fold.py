@@ -15,10 +15,12 @@ from training.policies import (
     MODEL_LIKELIHOOD,
     MODEL_VALUE,
     ORACLE,
+    PER_FEE,
     SIMPLE,
     OneScore,
     by_likelihood,
     by_money,
+    per_fee,
     simple_scores,
 )
 from training.propensity import VISIBLE
@@ -83,7 +85,13 @@ class Fold:
     def fit(cls, model: ActionModel, rows: pd.DataFrame, X: pd.DataFrame, *, seed: int) -> Self:
         """Learn from activations with the column `outcome` (1 where they brought what was asked for)."""
         fitted = clone(model).fit(
-            X, rows["actions"], decided_at=rows["decided_at"], closed_at=rows["closed_at"], posted=rows["posted"]
+            X,
+            rows["actions"],
+            decided_at=rows["decided_at"],
+            closed_at=rows["closed_at"],
+            posted=rows["posted"],
+            incremental_actions=rows.get("incremental_actions"),
+            campaign_id=rows["campaign_id"],
         )
         reached = rows["outcome"].to_numpy(dtype=np.float64)
         scores = simple_scores(rows, X, seed=seed)
@@ -97,12 +105,18 @@ class Fold:
         """Return activations with what the model and every rule say of them."""
         answers = self.model.bundle_.distribution(X)
         low, high = answers.interval(INTERVAL)
+        incremental, incremental_low, incremental_high = self.model.bundle_.incremental(
+            X["goal"].to_numpy(dtype=object), answers
+        )
         said = self._said(rows, X, answers)
         return rows.assign(
             likelihood=said[f"likelihood_{MODEL}"],
             expected_actions=answers.expected(),
             actions_low=low,
             actions_high=high,
+            expected_incremental_actions=incremental,
+            incremental_low=incremental_low,
+            incremental_high=incremental_high,
             support=self.model.bundle_.support(X),
             platform=X["platform"].fillna(UNKNOWN).to_numpy() if "platform" in X else UNKNOWN,
             tier=size_tier(np.expm1(said["score_followers"])),
@@ -149,6 +163,7 @@ class Fold:
                 "actions": pairs["expected_actions"],
                 "value": pairs["expected_actions"] * pairs["value_per_action"],
                 f"score_{ORACLE}": true[f"score_{ORACLE}"],
+                f"score_{ORACLE}{PER_FEE}": true[f"score_{ORACLE}{PER_FEE}"],
                 f"likelihood_{ORACLE}": true[f"likelihood_{ORACLE}"],
             }
         numbers = pd.DataFrame(figures, index=pairs.index).astype(np.float32)
@@ -159,11 +174,12 @@ class Fold:
         likelihood, expected = answers.likelihood(pairs["at_least"].to_numpy()), answers.expected()
         ordered = by_likelihood(likelihood, expected)
         value = expected * pairs["value_per_action"].to_numpy(dtype=np.float64)
-        net = value - pairs["fee"].to_numpy(dtype=np.float64)
+        fee = pairs["fee"].to_numpy(dtype=np.float64)
         campaign = _campaign(pairs)
         simple = simple_scores(pairs, X, seed=self.seed)
         said = {
-            f"score_{MODEL}": by_money(campaign, net, ordered),
+            f"score_{MODEL}": by_money(campaign, value - fee, ordered),
+            f"score_{MODEL}{PER_FEE}": per_fee(campaign, value, fee, ordered),
             f"score_{MODEL_LIKELIHOOD}": ordered,
             f"score_{MODEL_VALUE}": by_money(campaign, value, ordered),
         }
@@ -182,10 +198,15 @@ def _true(pairs: pd.DataFrame) -> pd.DataFrame:
     if "likelihood" not in pairs:
         return keys
     expected = pairs["expected_actions"].to_numpy(dtype=np.float64)
-    net = expected * pairs["value_per_action"].to_numpy(dtype=np.float64) - pairs["fee"].to_numpy(dtype=np.float64)
+    value, fee = (
+        expected * pairs["value_per_action"].to_numpy(dtype=np.float64),
+        pairs["fee"].to_numpy(dtype=np.float64),
+    )
+    campaign = _campaign(pairs)
     return keys.assign(
         **{
-            f"score_{ORACLE}": by_money(_campaign(pairs), net, expected),
+            f"score_{ORACLE}": by_money(campaign, value - fee, expected),
+            f"score_{ORACLE}{PER_FEE}": per_fee(campaign, value, fee, expected),
             f"likelihood_{ORACLE}": pairs["likelihood"].to_numpy(dtype=np.float64),
         }
     )

@@ -15,6 +15,7 @@ from serving.thresholds import EVERY, Opinion, examples
 from training.additive import flat
 from training.boosting import Learner, Sample, binary_loss, negative_binomial, negative_binomial_loss
 from training.calibration import OutOfFold, calibrate, fit_moments
+from training.incremental import fit_incremental
 from training.past import read_past
 from training.splits import walk_forward
 from training.yardsticks import learn_yardsticks
@@ -99,6 +100,8 @@ class ActionModel(BaseEstimator):
         decided_at: ArrayLike,
         closed_at: ArrayLike,
         posted: ArrayLike | None = None,
+        incremental_actions: ArrayLike | None = None,
+        campaign_id: ArrayLike | None = None,
     ) -> Self:
         """Learn from closed activations.
 
@@ -112,6 +115,11 @@ class ActionModel(BaseEstimator):
             When the activation was decided and when its outcome was complete.
         posted : array of bool, shape (n,), optional
             Whether it was posted; left out, all count as posted.
+        incremental_actions : array of shape (n,), optional
+            Of the actions, those that would not have come anyway, from a holdout; NaN where none was run. Nothing but
+            `Bundle.incremental` depends on them; see `training.incremental`.
+        campaign_id : array of shape (n,), optional
+            Within a campaign, incremental actions were measured together; left out, each activation on its own.
 
         Raises
         ------
@@ -153,6 +161,9 @@ class ActionModel(BaseEstimator):
                 thresholds=thresholds_text
                 and ThresholdShape(
                     rungs=tuple(RUNGS.tolist()), log_scale=tuple(past.start(np.arange(len(X)))[:, 0].tolist())
+                ),
+                incremental=fit_incremental(
+                    past.goals, past.goal, past.actions, incremental_actions, campaign_id=campaign_id
                 ),
                 support=past.support(),
                 yardsticks=learn_yardsticks(X),

@@ -39,7 +39,8 @@ class Policy:
 RANDOM, MODEL, ORACLE = "random", "model", "oracle"
 MODEL_LIKELIHOOD, MODEL_VALUE = "model_likelihood", "model_value"
 OTHER_ORDERS = (MODEL_LIKELIHOOD, MODEL_VALUE)
-"""The model's figures put in another order than its own, which is by expected value less fee."""
+"""The model's figures put in another order than its own: by expected value less fee, or per fee (`spending_score`)."""
+PER_FEE = "_per_fee"
 SIMPLE = (
     Policy("followers", "most followers", "log_followers", "followers (table account_stats)", is_log=True),
     Policy("engagement_rate", "engagement rate", "engagement_rate_median_90d", "posts and followers (account_stats)"),
@@ -92,6 +93,25 @@ def by_money(campaign: IntArray, money: FloatArray, otherwise: FloatArray) -> Fl
     """
     unknown = per_campaign(campaign, np.isnan(money).astype(np.float64)) > 0
     return np.where(unknown[campaign], otherwise, money)
+
+
+def per_fee(campaign: IntArray, value: FloatArray, fee: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Return the score (n,) of who hires for money while money, not places, is short: value per fee; see `by_money`."""
+    free = np.where(value > 0, np.inf, 0.0)
+    return by_money(
+        campaign, np.divide(value, fee, out=np.where(np.isnan(fee), np.nan, free), where=fee > 0), otherwise
+    )
+
+
+def spending_score(rows: pd.DataFrame, policy: str) -> FloatArray:
+    """Return the score (n,) by which a policy hires until its money is spent; NaN where it knows nothing.
+
+    Who knows value and fee then hires by value per fee: with the last one hired in part, no other roster brings more
+    value for the same money (the fractional knapsack: Dantzig 1957). By value less fee, the best for a number of
+    places, one dear account would come before ten cheap ones that together bring more. Other rules hire as ever.
+    """
+    known = f"score_{policy}{PER_FEE}"
+    return rows[known if known in rows else f"score_{policy}"].to_numpy(dtype=np.float64)
 
 
 def by_likelihood(likelihood: FloatArray, expected: FloatArray) -> FloatArray:

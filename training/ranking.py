@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 FAMILIES = 3
 """How many families of features are told of one account."""
-_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high")
+_INCREMENTAL = ["expected_incremental_actions", "incremental_low", "incremental_high"]
+_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", *_INCREMENTAL)
 FORMATS = {
     "likelihood": ".3f",
     "expected_actions": ",.1f",
     "actions_low": ",.0f",
     "actions_high": ",.0f",
+    "expected_incremental_actions": ",.1f",
+    "incremental_low": ",.0f",
+    "incremental_high": ",.0f",
     "at_least": ",.0f",
     "fee": ",.0f",
     "net_value": ",.0f",
@@ -58,9 +62,11 @@ def rank(
     Returns
     -------
     DataFrame
-        account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high, net_value
-        (expected value less fee; null where unknown), support, followers, klout, kred, peerindex. Ordered by net value
-        where it is known for somebody, otherwise by expected actions; equals by account_id.
+        account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high,
+        expected_incremental_actions, incremental_low, incremental_high (null where no holdout measured the goal),
+        net_value (value of all expected actions less fee; null where unknown), support, followers, klout, kred,
+        peerindex. Ordered by net value where it is known for somebody, otherwise by expected actions; equals by
+        account_id.
 
     Raises
     ------
@@ -83,10 +89,7 @@ def rank(
             "account_id": answer["account_id"],
             "platform": X["platform"],
             "fee": fee,
-            **{
-                name: answer[name]
-                for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high")
-            },
+            **{name: answer[name] for name in _ANSWERED},
             "net_value": answer["expected_value"] - fee,
             "support": answer["support"],
             **{name: said[name] for name in ("followers", "klout", "kred", "peerindex")},
@@ -128,3 +131,8 @@ def _pairs(
 ) -> pd.DataFrame:
     pairs = accounts.assign(campaign_id=campaign, decided_at=store.newest if as_of is None else as_of)
     return pairs.assign(at_least=np.nan if at_least is None else float(at_least)).reset_index(drop=True)
+
+
+def readable(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Return what a table for people shows: without incremental actions where none are known."""
+    return ranked.drop(columns=_INCREMENTAL) if ranked[_INCREMENTAL].isna().all(axis=None) else ranked

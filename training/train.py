@@ -127,6 +127,8 @@ def train(
         decided_at=activations["decided_at"],
         closed_at=activations["closed_at"],
         posted=activations["posted"],
+        incremental_actions=activations["incremental_actions"],
+        campaign_id=activations["campaign_id"],
     )
     unseen = None if judged is None else judged.predictions[f"likelihood_{MODEL}"].to_numpy(np.float64)
     bundle = fitted.bundle_.described(

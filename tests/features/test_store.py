@@ -190,6 +190,7 @@ def test_activations_are_the_outcomes_with_their_labels(frames: Frames) -> None:
             "goal",
             "value_per_action",
             "actions",
+            "incremental_actions",
             "posted",
             "closed_at",
             "propensity",

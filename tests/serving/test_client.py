@@ -37,10 +37,17 @@ PREDICTION = {
 }
 ABOUT = {"model_version": "impel/3", "features_as_of": "2026-11-20T00:00:00Z"}
 ANSWERS: dict[str, Any] = {
-    "/v1/predict": {**ABOUT, "predictions": [PREDICTION], "unknown_accounts": ["b"]},
-    "/v1/rank": {**ABOUT, "considered": 9, "matching": 1, "predictions": [PREDICTION], "next_cursor": None},
+    "/v1/predict": {**ABOUT, "predictions": [PREDICTION], "incremental": "nothing", "unknown_accounts": ["b"]},
+    "/v1/rank": {
+        **ABOUT,
+        "considered": 9,
+        "matching": 1,
+        "incremental": "nothing",
+        "predictions": [PREDICTION],
+        "next_cursor": None,
+    },
     "/v1/explain": {**ABOUT, "explanations": [], "unknown_accounts": ["b"]},
-    "/v1/score": {**ABOUT, "predictions": [PREDICTION]},
+    "/v1/score": {**ABOUT, "incremental": "nothing", "predictions": [PREDICTION]},
     "/v1/outcomes": {"accepted": 1, "repeated": 0, "corrected": 0},
     "/v1/accounts/a%2F1": {
         "account_id": "a/1",

@@ -59,6 +59,9 @@ def test_answers_have_the_rows_order_and_index_of_the_pairs(predictor: Predictor
         "actions_low",
         "actions_high",
         "expected_value",
+        "expected_incremental_actions",
+        "incremental_low",
+        "incremental_high",
         "support",
         "model_version",
     ]
@@ -195,7 +198,7 @@ def test_no_pairs_no_answers(predictor: Predictor) -> None:
     answer = predictor.predict(
         made_features(ROWS, seed=4).iloc[:0], pairs=pairs().iloc[:0], campaigns=CAMPAIGNS, reasons=True
     )
-    assert answer.shape == (0, 12)
+    assert answer.shape == (0, 15)
 
 
 def test_baselines_are_raw_values() -> None:

@@ -124,6 +124,9 @@ def test_reasons_are_left_out_unless_asked_for() -> None:
         "actions_low": 0,
         "actions_high": 4,
         "expected_value": None,
+        "expected_incremental_actions": None,
+        "incremental_low": None,
+        "incremental_high": None,
         "support": "in",
         "baselines": dict.fromkeys(schemas.Baselines.model_fields),
     }

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from training.metrics import bought_share
 from training.policies import (
     ORACLE,
     POLICIES,
@@ -13,7 +14,9 @@ from training.policies import (
     by_likelihood,
     by_money,
     hire_order,
+    per_fee,
     simple_scores,
+    spending_score,
 )
 
 NAN = float("nan")
@@ -137,3 +140,24 @@ def test_a_score_or_goal_that_the_past_did_not_have_gives_a_likelihood() -> None
     likelihood = rule.likelihood(np.array([1e9, NAN]), pd.Series(["sale", "awareness"]))
     assert np.isfinite(likelihood).all()
     assert likelihood[0] == pytest.approx(0.75, abs=0.1)
+
+
+def test_money_buys_the_most_value_per_fee() -> None:
+    """Ten cheap accounts bring more for the same money than the dear one that leaves most after its fee."""
+    rows = pd.DataFrame({"value": [1000.0, *[120.0] * 10, 0.0, 5.0], "fee": [500.0, *[50.0] * 10, 0.0, 0.0]})
+    campaign, unknown = np.zeros(len(rows), dtype=np.int64), np.arange(len(rows), dtype=float)
+    value, fee = rows["value"].to_numpy(), rows["fee"].to_numpy()
+    rows["score_model"] = by_money(campaign, value - fee, unknown)
+    rows["score_model_per_fee"] = per_fee(campaign, value, fee, unknown)
+    rows["score_followers"] = unknown
+    bought = {}
+    for name, score in (("net", rows["score_model"].to_numpy()), ("per fee", spending_score(rows, "model"))):
+        order = hire_order(rows.assign(campaign_id="c", account_id=rows.index.astype(str)), campaign, score, seed=0)
+        bought[name] = bought_share(campaign, order, fee, np.array([500.0])) @ value
+    # What costs nothing and brings something comes first; what brings nothing last.
+    assert bought == {"net": 1000.0, "per fee": 1205.0}
+    assert spending_score(rows, "model").argmax() == len(rows) - 1
+    assert spending_score(rows, "model").argmin() == len(rows) - 2
+    assert np.array_equal(spending_score(rows, "followers"), unknown)
+    # One unknown fee, and the campaign goes by the other score altogether.
+    assert np.array_equal(per_fee(campaign, value, np.where(fee == 500, np.nan, fee), unknown), unknown)

@@ -1,0 +1,121 @@
+"""What the model's rosters earn of what the best would: `python -m benchmarks.rosters --help`.
+
+On simulated marketplaces a model learns from the first 70 % of the activations, and all candidates of the campaigns of
+the last 30 % are judged by the truth. Twenty places are filled by value less fee, what the campaigns paid is spent by
+value per fee; the oracle does the same and knows the truth.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+import pandas as pd
+
+from benchmarks.markets import market, prepared
+from features import build
+from features.offer import break_even
+from training.fold import Fold
+from training.metrics import bought_share, per_campaign
+from training.model import ActionModel
+from training.policies import MODEL, ORACLE, SIMPLE, hire_order, spending_score
+from training.splits import walk_forward
+from training.truth import MarketTruth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from features.store import EventStore
+    from training.metrics import FloatArray
+
+FIRST_SHARE = 0.7
+PLACES = 20
+
+
+def judged(store: EventStore, truth: MarketTruth) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all candidates of the tested campaigns, as `Judged.everyone`, and the activations of these campaigns."""
+    rows = store.activations()
+    X = build(store, rows)
+    known = break_even(rows["fee"].to_numpy(np.float64), rows["value_per_action"].to_numpy(np.float64))
+    rows["at_least"] = np.where(np.isnan(known), 1.0, known)
+    rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
+    ((train, test),) = walk_forward(
+        rows["decided_at"], rows["closed_at"], folds=1, first_share=FIRST_SHARE, groups=rows["campaign_id"]
+    )
+    fold = Fold.fit(ActionModel(), rows.iloc[train], X.iloc[train], seed=0)
+    hired = fold.hired(rows.iloc[test], X.iloc[test])
+    everyone = fold.candidates(hired, truth, progress=lambda line: click.echo(line, err=True)).everyone
+    return everyone, hired
+
+
+def shares(everyone: pd.DataFrame, hired: pd.DataFrame) -> pd.DataFrame:
+    """Return, by goal and of all, what rosters earn as a share of what the oracle's does.
+
+    Columns: value and net_value of the model's first twenty, best_rule (the largest net value of a simple rule, and
+    its name); the same at the spend of the campaigns, with the prefix `spend_`.
+    """
+    campaign = pd.factorize(everyone["campaign_id"])[0].astype(np.int64)
+    paid = hired.groupby("campaign_id")["fee"].sum()
+    budget = paid.reindex(everyone["campaign_id"].unique()).to_numpy(dtype=np.float64)
+    value, fee = (everyone[name].to_numpy(dtype=np.float64) for name in ("value", "fee"))
+
+    def first(name: str) -> FloatArray:
+        score = everyone[f"score_{name}"].to_numpy(dtype=np.float64)
+        return (hire_order(everyone, campaign, score, seed=0) < PLACES).astype(np.float64)
+
+    def spent(name: str) -> FloatArray:
+        order = hire_order(everyone, campaign, spending_score(everyone, name), seed=0)
+        return bought_share(campaign, order, fee, budget)
+
+    goal = everyone.groupby("campaign_id", sort=False)["goal"].first().to_numpy()
+    parts = {"all": np.ones(len(goal), dtype=bool)} | {one: goal == one for one in sorted(set(goal))}
+    found = pd.DataFrame(index=list(parts))
+    for prefix, roster in {"": first, "spend_": spent}.items():
+        names = [MODEL, ORACLE, *(rule.name for rule in SIMPLE)]
+        rosters = {name: roster(name) for name in names}
+        worth = {name: per_campaign(campaign, one * value) for name, one in rosters.items()}
+        net = {name: per_campaign(campaign, one * (value - fee)) for name, one in rosters.items()}
+        for part, chosen in parts.items():
+            best = max((rule.name for rule in SIMPLE), key=lambda name: float(net[name][chosen].sum()))
+            found.loc[part, f"{prefix}value"] = worth[MODEL][chosen].sum() / worth[ORACLE][chosen].sum()
+            found.loc[part, f"{prefix}net_value"] = net[MODEL][chosen].sum() / net[ORACLE][chosen].sum()
+            share = net[best][chosen].sum() / net[ORACLE][chosen].sum()
+            found.loc[part, f"{prefix}best_rule"] = f"{best} {share:.3f}"
+    return found
+
+
+def lines(found: pd.DataFrame) -> Iterator[str]:
+    """Yield a table."""
+    yield f"| goal | {' | '.join(found.columns)} |"
+    yield "|---" * (len(found.columns) + 1) + "|"
+    for part, row in found.iterrows():
+        yield f"| {part} | {' | '.join(one if isinstance(one, str) else f'{one:.3f}' for one in row)} |"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--seed", "seeds", type=int, multiple=True, required=True, help="Of a marketplace; give it several times."
+)
+@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
+@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".impel/benchmarks"),
+    show_default=True,
+    help="Where marketplaces and stores are kept.",
+)
+def main(*, seeds: tuple[int, ...], influencers: int, campaigns: int, folder: Path) -> None:
+    """Print what rosters earn as a share of what the best possible ones do, by goal."""
+    for seed in seeds:
+        place = market(seed, folder, influencers=influencers, campaigns=campaigns)
+        store = prepared(place, folder)
+        click.echo(f"\nmarketplace {seed}\n")
+        for line in lines(shares(*judged(store, MarketTruth(place / "truth.parquet", store)))):
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
