@@ -122,7 +122,9 @@ class _Client(Generic[Http]):
         self._retries = retries
         self._longest_wait = longest_wait
         authorization = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http: Http = self._kind(base_url=url, timeout=timeout, headers=authorization)
+        # The service closes connections that are silent for 5 s: who sends just then would get no answer.
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+        self._http: Http = self._kind(base_url=url, timeout=timeout, headers=authorization, limits=limits)
 
     def _steps(self, method: str, path: str, request: BaseModel | None = None) -> Steps:
         # Only what was set: a service of the version before need not know of fields that stayed as they are.
