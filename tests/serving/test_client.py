@@ -32,6 +32,9 @@ PREDICTION = {
     "actions_low": 0,
     "actions_high": 13,
     "expected_value": None,
+    "expected_incremental_actions": None,
+    "incremental_low": None,
+    "incremental_high": None,
     "support": "in",
     "baselines": dict.fromkeys(("followers", "engagement_rate", "klout", "kred", "peerindex")),
 }
