@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from serving.predictor import Predictor
 
 
+_LEAST = 0.01  # half of less than a cent is nothing
+
+
 @dataclass(frozen=True)
 class _Pair:
     """One pair as it was asked about, or as it would be otherwise; NaN is unknown."""
@@ -102,7 +105,7 @@ def counterfactuals(
 
 def _others(pair: _Pair, decided_at: pd.Timestamp, store: EventStore) -> Iterator[tuple[str, _Pair]]:
     """Yield what could be otherwise, and the pair then; its number of actions follows from the rest."""
-    if pair.fee > 0:
+    if pair.fee >= _LEAST:
         yield "fee", replace(pair, fee=_rounded(pair.fee / 2))
     if pair.at_least > 1:
         yield "at_least", replace(pair, wanted=float(ceil(pair.at_least / 2)))

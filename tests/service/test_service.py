@@ -318,6 +318,7 @@ def test_reasons_are_the_features_of_the_explanation(client: httpx.Client, world
 def test_counterfactuals_are_what_would_be_predicted(client: httpx.Client, world: World) -> None:
     asked = [{"account_id": account, "fee": 250.0} for account in world.ids[:10]]
     asked += [{"account_id": world.ids[0], "at_least": 5}, {"account_id": world.ids[0], "at_least": 1}]
+    asked += [{"account_id": world.ids[1], "at_least": 1, "fee": fee} for fee in (0.0, 5e-324)]
     asked += [{"account_id": world.ids[1], "at_least": 5, "fee": 31.0}]
     found = explain(client, asked)["explanations"]
     accounts = world.store.accounts.set_index("account_id")
@@ -339,7 +340,7 @@ def test_counterfactuals_are_what_would_be_predicted(client: httpx.Client, world
         assert sorted(named) == sorted(others.index)
     assert seen == {"fee", "at_least", "platform"}
     whose = [{each["change"] for each in told["counterfactuals"]} - {"platform"} for told in found]
-    assert whose == [{"fee", "at_least"}] * 10 + [{"at_least"}, set(), {"fee", "at_least"}]
+    assert whose == [{"fee", "at_least"}] * 10 + [{"at_least"}, set(), set(), set(), {"fee", "at_least"}]
     halves = [each["after"] for each in found[-1]["counterfactuals"] if each["change"] == "fee"]
     assert halves == [16.0], "two digits that count"
 
