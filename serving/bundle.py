@@ -135,12 +135,13 @@ class Bundle:
         """
         nothing = np.full(len(X), np.nan)
         shares = self.spec.incremental.shares
-        known = X["goal"].isin(list(shares)).to_numpy()
+        goal = X["goal"].astype(object)  # a column of categories cannot be mapped to numbers that repeat
+        known = goal.isin(list(shares)).to_numpy()
         if not known.any():
             return nothing, nothing, nothing
         # Rows of other goals are worked out as if all were incremental, and left out below.
         share, deviation = (
-            X["goal"].map({goal: getattr(one, name) for goal, one in shares.items()}).fillna(1.0).to_numpy(np.float64)
+            goal.map({of: getattr(one, name) for of, one in shares.items()}).astype(np.float64).fillna(1.0).to_numpy()
             for name in ("share", "deviation")
         )
         found = attributed.part(share, deviation)
