@@ -183,9 +183,9 @@ class Bundle:
         if not known.any():
             return nothing, nothing, nothing
         # Rows of other goals are worked out as if all were incremental, and left out below.
-        names = pd.Series(goal)
+        names = pd.Series(goal, dtype=object)
         share, deviation = (
-            names.map({goal: getattr(one, name) for goal, one in shares.items()}).fillna(1.0).to_numpy(np.float64)
+            names.map({of: getattr(one, name) for of, one in shares.items()}).astype(np.float64).fillna(1.0).to_numpy()
             for name in ("share", "deviation")
         )
         found = attributed.part(share, deviation)
