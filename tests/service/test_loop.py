@@ -88,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPEL_HOME", str(home / "home"))
         patch.setenv("BENTOML_HOME", str(home / "bentoml"))
-        data = simulate(home / "market", influencers=40, campaigns=36, seed=24)
+        data = simulate(home / "market", influencers=50, campaigns=36, seed=24)
         tables = {path.stem: pd.read_parquet(path) for path in data.iterdir()}
         outcomes = tables["outcomes"]
         began = outcomes.groupby("campaign_id")["decided_at"].min().sort_values()

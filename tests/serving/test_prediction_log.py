@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from serving.schemas import Brief
 from tests.models import NUMBERS, made_features
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -125,24 +126,24 @@ def test_a_folder_that_cannot_be_written_to_costs_only_what_finds_no_room(
     assert len(logged(tmp_path / "log")) == 10
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from serving.prediction_log import PredictionLog, table_of
-from tests.serving.test_prediction_log import answered
-log = PredictionLog(Path(sys.argv[1]))
-log.add(table_of([answered(500)]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
-log.close()
-print(log.written, log.waiting, log.dropped, log.failures)
-"""
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_no_half_part(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "log")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "0", "500", "1"]
-    assert "500 predictions were not logged, 0 wait (the service stops)" in done.stderr
+def test_a_full_disk_leaves_no_half_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = PredictionLog(tmp_path / "log")
+    log.add(table_of([answered(500)]))
+    with files_of_at_most(4000):
+        log.close()
+    assert (log.written, log.waiting, log.dropped, log.failures) == (0, 0, 500, 1)
+    assert "500 predictions were not logged, 0 wait (the service stops)" in caplog.text
     assert list((tmp_path / "log" / "predictions").iterdir()) == []
 
 

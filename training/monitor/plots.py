@@ -62,7 +62,7 @@ def missing(features: list[dict[str, Any]]) -> Markup:
 def likelihoods(found: dict[str, Any]) -> Markup:
     """Draw the shares of the predictions in the tenths of before, then and now."""
     edges = [0.0, *found["edges"], 1.0]
-    names = [f"{100 * low:.2g} to {100 * high:.3g} %" for low, high in pairwise(edges)]
+    names = [f"{_percent(low)} to {_percent(high)} %" for low, high in pairwise(edges)]
     before, now = (
         [count / max(sum(counts), 1) for count in counts[:-1]] for counts in (found["before"], found["after"])
     )
@@ -86,6 +86,10 @@ def likelihoods(found: dict[str, Any]) -> Markup:
         f"{name}: {then:.0%} then, {today:.0%} now" for name, then, today in zip(names, before, now, strict=True)
     )
     return drawn("likelihoods", draw, height=4.2, narrow_height=4.6, alt=f"Likelihoods: {words}.")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}" if share < 0.995 else "100"
 
 
 def _named(axes: Axes, names: list[str], *, narrow: bool) -> None:
