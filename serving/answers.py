@@ -21,7 +21,7 @@ from serving import schemas
 from serving.pairs import Accounts, Pairs
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
-from serving.raw import prepared
+from serving.unknown import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

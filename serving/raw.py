@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import pyarrow as pa
 from pydantic import Field, model_validator
 
-from features import EventStore, open_tables
-from features.tables import CONTRACT, Kind
 from serving.schemas import Asked, Brief, Candidate, Count, Country, Dimension, Id, Language, Moment, Name, Share
 
 MAX_ACCOUNTS = 20
 MAX_ROWS = 10_000
+ROWS = ("account_stats", "posts", "interactions", "audiences", "followers")
+"""The tables of an influencer beside its accounts."""
 
 Text = Annotated[str, Field(max_length=10_000)]
 Topic = Annotated[str, Field(min_length=1, max_length=100)]
@@ -106,7 +105,7 @@ class Influencer(Asked):
         known = {account.account_id for account in self.accounts}
         if len(known) < len(self.accounts):
             raise ValueError("accounts: an account_id is there twice")
-        for table in _ROWS:
+        for table in ROWS:
             for row in getattr(self, table) or ():
                 if row.account_id not in known:
                     raise ValueError(f"{table}: account_id {row.account_id[:80]!r} is not one of accounts")
@@ -142,35 +141,3 @@ class ScoreRequest(Asked):
         if self.candidates is not None:
             return self.candidates
         return [Candidate(account_id=account.account_id) for account in self.influencer.accounts]
-
-
-def prepared(influencer: Influencer, *, missing: tuple[str, ...]) -> EventStore:
-    """Prepare the event store of an influencer, in a temporary folder; `missing` tables of the known data stay so.
-
-    Of campaigns and outcomes there are none: nobody has hired an influencer who is not known.
-    """
-    tables = {"accounts": [{**row.__dict__, "influencer_id": "unknown"} for row in influencer.accounts]}
-    tables |= {
-        name: [row.__dict__ for row in rows]
-        for name in _ROWS
-        if (rows := getattr(influencer, name)) is not None and name not in missing
-    }
-    tables |= {name: [] for name in ("campaigns", "campaign_audience", "outcomes") if name not in missing}
-    arrow = {name: pa.Table.from_pylist(rows, schema=_SCHEMAS[name]) for name, rows in tables.items()}
-    with open_tables(arrow, partial=True) as opened:
-        return EventStore.prepare(opened, buckets=1)
-
-
-_ROWS = ("account_stats", "posts", "interactions", "audiences", "followers")
-_TYPES: dict[Kind, Any] = {
-    **dict.fromkeys(("id", "text", "code"), pa.string()),
-    **dict.fromkeys(("number", "share"), pa.float64()),
-    "time": pa.timestamp("us", tz="UTC"),
-    "count": pa.int64(),
-    "flag": pa.bool_(),
-    "list": pa.list_(pa.string()),
-}
-_SCHEMAS = {
-    name: pa.schema([(column.name, _TYPES[column.kind]) for column in table.columns])
-    for name, table in CONTRACT.items()
-}
