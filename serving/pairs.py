@@ -87,19 +87,17 @@ class Accounts:
         """Where in the matrix each feature of the snapshot goes, and which others there are."""
         names = [(place, name) for place, name in enumerate(self.bundle.features) if name not in CATEGORIES]
         column_of = self.snapshot.column_of
-        ready = [(place, column_of[name]) for place, name in names if name in column_of]
         return Layout(
-            np.array([place for place, _ in ready], np.intp),
-            np.array([column for _, column in ready], np.intp),
+            # Any column does where another number is put in its place.
+            np.array([column_of.get(name, 0) for name in self.bundle.features], np.intp),
             tuple((place, name) for place, name in names if name not in column_of),
         )
 
 
 class Layout(NamedTuple):
-    """Places in the matrix of what the snapshot holds, the columns there, and places and names of pair features."""
+    """For each column of the matrix one of the snapshot, and the places and names of those that depend on the brief."""
 
-    places: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    source: NDArray[np.intp]
     of_pairs: tuple[tuple[int, str], ...]
 
 
@@ -137,13 +135,15 @@ class Pairs:
         """Return the matrix of the bundle, (n, features): the same as `Encoding.matrix` makes of `frame`."""
         accounts, layout = self.accounts, self.accounts.layout
         features = accounts.bundle.features
-        matrix = np.empty((len(self), len(features)))
-        matrix[:, layout.places] = accounts.snapshot.features[self.rows][:, layout.columns]
+        # Row by row as the snapshot lies, then the places of the matrix; infinite is unknown, as in training.
+        matrix = accounts.snapshot.features[self.rows[:, None], layout.source]
         for place, name in layout.of_pairs:
             matrix[:, place] = self.of_pairs[name]
         for place in accounts.bundle.spec.encoding.text_columns:
             matrix[:, place] = self._codes[features[place]]
-        matrix[np.isinf(matrix)] = np.nan
+        infinite = np.isinf(matrix)
+        if infinite.any():
+            matrix[infinite] = np.nan
         return matrix
 
     def support(self) -> NDArray[np.str_]:

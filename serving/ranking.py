@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from serving.pairs import Accounts
     from serving.schemas import Filters, RankRequest
 
+_AT_ONCE = 4096
+"""So many accounts are scored at a time: what is worked out of them stays in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -96,7 +99,9 @@ class Ranking:
             fee[list(places)] = amounts
         rows = np.flatnonzero(_kept(accounts, request.filters, fee))
         self.considered = len(rows)
-        score, keep = _scored(accounts, briefs, rows, fee[rows], request)
+        some = [rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE)] or [rows]
+        scored = [_scored(accounts, briefs, part, fee[part], request) for part in some]
+        score, keep = (np.concatenate(parts) for parts in zip(*scored, strict=True))
         rows, score = rows[keep], score[keep]
         self.matching = len(rows)
         self._rows, self._score, self._fee = rows, score, fee

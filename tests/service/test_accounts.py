@@ -19,6 +19,7 @@ from serving import raw, schemas
 from serving.answers import Answers
 from serving.pairs import Accounts, Pairs
 from serving.predictor import Predictor
+from serving.unknown import prepared
 from tests.models import made_bundle
 from tests.random_tables import random_tables
 
@@ -87,9 +88,9 @@ def test_an_influencer_who_was_taken_out_is_scored_as_if_known(
     known = materialize(rest, tmp_path / "snapshot", as_of=as_of)
     body = {
         "accounts": rows_of(own, without=("influencer_id",)),
-        **{name: rows_of(mine[name], without=("fake",) if "fake" in mine[name] else ()) for name in raw._ROWS},
+        **{name: rows_of(mine[name], without=("fake",) if "fake" in mine[name] else ()) for name in raw.ROWS},
     }
-    store = raw.prepared(raw.Influencer.model_validate_json(json.dumps(body)), missing=rest.missing)
+    store = prepared(raw.Influencer.model_validate_json(json.dumps(body)), missing=rest.missing)
     store.published_peers = whole.published_peers
     from features import peers
 
