@@ -97,7 +97,10 @@ class Predictor:
         -------
         DataFrame
             campaign_id, account_id, decided_at, at_least, likelihood, expected_actions, actions_low, actions_high (the
-            90 % interval), expected_value (null where value_per_action is unknown), support, model_version.
+            90 % interval), expected_value (null where value_per_action is unknown), support, own_record_weight,
+            model_version. `own_record_weight` is how much the account's own closed outcomes count in its track record
+            against those of the average account, from 0 where there are none towards 1 (empirical Bayes; see the
+            feature past_performance_weight).
             `at_least` is the caller's number, else the break-even, else 1.
 
         Raises
@@ -120,7 +123,7 @@ class Predictor:
         return answer
 
     def score(self, X: pd.DataFrame, *, at_least: FloatArray, value_per_action: FloatArray) -> dict[str, Any]:
-        """Return the columns from `at_least` to `support` of `predict` as arrays of shape (n,): all that it computes.
+        """Return what `predict` computes as arrays of shape (n,): its columns from `at_least` to `own_record_weight`.
 
         Parameters
         ----------
@@ -140,6 +143,7 @@ class Predictor:
             "actions_high": high,
             "expected_value": expected * value_per_action,
             "support": self.bundle.support(X),
+            "own_record_weight": _numbers(X, "past_performance_weight"),
         }
 
     def reasons(self, X: pd.DataFrame, *, most: int = REASONS) -> list[list[dict[str, Any]]]:

@@ -203,6 +203,9 @@ class Prediction(Answered):
     actions_high: int = Field(description="Upper end of the 90 % interval.")
     expected_value: float | None = Field(description="expected_actions * value_per_action; null where that is unknown.")
     support: Support = Field(description="Whether accounts like this one were hired for briefs like this one before.")
+    own_record_weight: float | None = Field(
+        description="How much the account's own outcomes count in its track record against the average; 0: it has none."
+    )
     baselines: Baselines
     reasons: list[Reason] | None = Field(None, exclude_if=_absent, description="Only where they were asked for.")
 

@@ -88,7 +88,8 @@ def run(out: Path | None = None) -> None:
     ranked = rank(predictor, store, campaign=campaign, as_of=as_of, fees=fees).head(SHOWN)
     # Read by a program, the width of the terminal is unknown.
     terminal = Console()
-    console.shown(ranked, terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
+    shown = ranked.drop(columns="own_record_weight")  # one more does not fit the width
+    console.shown(shown, terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
     console.heading("asking the HTTP service for the first three of them")
     moment = f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
     with running(data=market, store=store.folder, model=trained.folder, as_of=moment) as address:
