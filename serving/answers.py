@@ -231,7 +231,7 @@ class Answers:
         asked = asked_for(at_least, fee, value)
         goal = np.full(len(pairs), brief.goal, dtype=object)
         said = said_of(self.predictor.bundle, found, goal=goal, at_least=asked, value_per_action=value)
-        return {**said, "support": pairs.support()}
+        return {**said, "support": pairs.support(), "own_record_weight": pairs["past_performance_weight"]}
 
     def _recorded(
         self, endpoint: str, brief: schemas.Brief, pairs: Pairs, fee: FloatArray, scores: dict[str, Any]

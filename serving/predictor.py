@@ -100,7 +100,10 @@ class Predictor:
             campaign_id, account_id, decided_at, at_least, likelihood, expected_actions, actions_low, actions_high (the
             90 % interval), expected_value (null where value_per_action is unknown), expected_incremental_actions,
             incremental_low, incremental_high (of the actions, those that would not have come anyway; null where no
-            holdout has measured the goal, see `incremental`), support, model_version.
+            holdout has measured the goal, see `incremental`), support, own_record_weight, model_version.
+            `own_record_weight` is how much the account's own closed outcomes count in its track record against those of
+            the average account, from 0 where there are none towards 1 (empirical Bayes; see the feature
+            past_performance_weight).
             `at_least` is the caller's number, else the break-even, else 1.
 
         Raises
@@ -124,7 +127,7 @@ class Predictor:
         return answer
 
     def score(self, X: pd.DataFrame, *, at_least: FloatArray, value_per_action: FloatArray) -> dict[str, Any]:
-        """Return the columns from `at_least` to `support` of `predict` as arrays of shape (n,): all that it computes.
+        """Return what `predict` computes as arrays of shape (n,): its columns from `at_least` to `own_record_weight`.
 
         Parameters
         ----------
@@ -136,7 +139,8 @@ class Predictor:
         found = self.bundle.distribution(X)
         goal = X["goal"].to_numpy(dtype=object)
         said = said_of(self.bundle, found, goal=goal, at_least=at_least, value_per_action=value_per_action)
-        return {**said, "support": self.bundle.support(X)}
+        record = {"own_record_weight": numbers(X, "past_performance_weight")}
+        return {**said, "support": self.bundle.support(X), **record}
 
     def incremental(self, goals: Iterable[str]) -> list[str]:
         """Say, for each different goal, what its incremental actions rest on, or why they are not known."""

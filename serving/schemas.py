@@ -340,6 +340,9 @@ class Prediction(Answered):
     incremental_low: int | None = Field(description="Lower end of the 90 % interval of the incremental actions.")
     incremental_high: int | None = Field(description="Upper end of the 90 % interval of the incremental actions.")
     support: Support = Field(description="Whether accounts like this one were hired for briefs like this one before.")
+    own_record_weight: float | None = Field(
+        description="How much the account's own outcomes count in its track record against the average; 0: it has none."
+    )
     baselines: Baselines
     reasons: list[Reason] | None = Field(None, exclude_if=_absent, description="Only where they were asked for.")
 

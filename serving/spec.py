@@ -143,6 +143,8 @@ class Metadata(Record):
     data_fingerprint: str = ""
     catalogue_digest: str = ""
     missing_families: tuple[str, ...] = ()
+    # Parameters of the ActionModel that it is.
+    settings: dict[str, int | float] = Field(default_factory=dict)
     # Real and fake followers that the bundle's own follower classifier learnt from; without it, Impel's is used.
     follower_labels: tuple[int, int] | None = None
 

@@ -84,6 +84,7 @@ def fit_additive(
     start: FloatArray,
     *,
     text_columns: Collection[int],
+    shrinkage: float = 1.0,
 ) -> Additive:
     """Return the curves with the greatest posterior density under a negative binomial likelihood.
 
@@ -93,6 +94,8 @@ def fit_additive(
     goal, actions : arrays of shape (n,)
     start : array of shape (goals + 1, 2)
         Log mean and log size to start from.
+    shrinkage : float
+        How much more than usual curves are pulled towards nothing: what the prior's scales are divided by.
     """
     basis = _basis(matrix, text_columns)
     design = _design(basis, matrix)
@@ -121,7 +124,8 @@ def fit_additive(
             of_own[number] = -(part.T @ by_row[:, 0])
             of_level[number] = -by_row.sum(axis=0)
         of_common += of_own.sum(axis=0)
-        for coefficients, of_coefficients, scale in ((common, of_common, _COMMON), (own, of_own, _BY_GOAL)):
+        for coefficients, of_coefficients, usual in ((common, of_common, _COMMON), (own, of_own, _BY_GOAL)):
+            scale = usual / shrinkage
             penalty, of_penalty = prior(coefficients / scale)
             value += penalty
             np.add(of_coefficients, of_penalty / scale, out=of_coefficients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Evaluation = Callable[[FloatArray, lightgbm.Dataset], tuple[str, float, bool]]
 
 _PATIENCE = 50  # rounds without progress on a fold, after which it is not followed further
+_THREADS = re.compile(r"\[num_threads: \d+\]")
 _CURVATURE = 1e-3  # least curvature, so that a row that says nothing does not make a leaf jump
 _FIXED = {
     # The same trees whatever the number of threads; is_unbalance and scale_pos_weight would bend probabilities.
@@ -78,7 +80,8 @@ class Learner:
     def train(self, sample: Sample, *, rounds: int) -> str:
         """Return the LightGBM text of a booster trained on all rows; its scores come on top of `start`."""
         booster = lightgbm.train({**self.parameters, **_FIXED}, self._data(sample), num_boost_round=rounds)
-        return booster.model_to_string()
+        # LightGBM writes down its parameters, but threads change nothing: the same model is the same text.
+        return _THREADS.sub("[num_threads: 1]", booster.model_to_string())
 
     def _data(self, sample: Sample) -> lightgbm.Dataset:
         return lightgbm.Dataset(

@@ -252,23 +252,32 @@ def _describe(*, as_json: bool) -> None:
 @main.command()
 @_DATA
 @click.option("--until", callback=_moment, metavar="TIME", help="Learn only from outcomes that were complete by then.")
+@click.option(
+    "--settings", metavar="FILE", type=click.Path(path_type=Path), help="JSON, as impel tune writes it; else defaults."
+)
 @_TRACKING
 @_NAME
 @_JSON
-def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name: str, as_json: bool) -> None:
+def train(
+    data: str, until: pd.Timestamp | None, settings: Path | None, tracking_uri: str | None, name: str, as_json: bool
+) -> None:
     """Learn from past outcomes and register the model; the first becomes champion, later ones challenger."""
     from training.files import prepared
+    from training.model import ActionModel
     from training.registry import CARD
+    from training.settings import read_settings
     from training.train import train as learn
 
+    model = ActionModel(**({} if settings is None else read_settings(settings)))
     store = prepared(data)
     with console.progress("training") as tell:
-        trained = learn(store, source=data, until=until, name=name, tracking=tracking_uri, progress=tell)
+        trained = learn(store, source=data, until=until, name=name, tracking=tracking_uri, model=model, progress=tell)
     figures, labels = trained.figures, trained.follower_labels
     if as_json:
         facts = {"version": trained.version, "bundle": str(trained.folder), "activations": trained.activations}
         facts |= {"follower_labels": labels and dict(zip(("real", "fake"), labels, strict=True))}
-        console.as_json(facts | {"without": trained.lost, "walk_forward": figures})
+        facts |= {"without": trained.lost, "walk_forward": figures, "importance": trained.importance}
+        console.as_json(facts)
         return
     click.echo(f"{name} version {trained.version}, learnt from {trained.activations:,} activations: {trained.folder}")
     click.echo(f"model card: {trained.folder / CARD}")
@@ -278,6 +287,8 @@ def train(data: str, until: pd.Timestamp | None, tracking_uri: str | None, name:
         click.echo(f"worked without {len(names)} features of {family}: no {', '.join(tables_of(names, store.missing))}")
     for figure, value in figures.items():
         click.echo(f"walk-forward {figure.replace('_', ' ')}: {value:.3f}")
+    if trained.importance:
+        click.echo("goes by: " + ", ".join(f"{family} {share:.0%}" for family, share in trained.importance.items()))
 
 
 def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
@@ -869,6 +880,56 @@ def import_(
         dry_run=dry_run,
         as_json=as_json,
     )
+
+
+@main.command()
+@_DATA
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="For impel train --settings FILE; .json.")
+@click.option(
+    "--trials",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Settings to try altogether, the defaults and those of earlier runs included.",
+)
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Try no further ones after that."
+)
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    help="Actions to ask for; otherwise break-even where fee and value are known, else 1.",
+)
+@_JSON
+def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_least: int | None, as_json: bool) -> None:
+    """Look for better settings of the model than the defaults, which are meant not to need it.
+
+    Settings are tried walk-forward on all but the last fifth of the activations, and given up where they fall behind.
+    The best are then compared with the defaults on that last fifth, with an interval: often tuning brings nothing
+    beyond noise, and this says so.
+
+    What was tried is kept in IMPEL_HOME. Stop when you like: the same command goes on from there, and a larger
+    --trials adds more.
+
+    For example: impel tune market --trials 40 --out settings.json, then impel train market --settings settings.json
+    """
+    from training.files import prepared
+    from training.settings import write_settings
+    from training.tune import tune_store
+
+    store = prepared(data)
+    try:
+        with console.progress("tuning") as tell:
+            found = tune_store(store, trials=trials, timeout=timeout, at_least=at_least, progress=tell)
+    except KeyboardInterrupt:
+        console.note("what was tried is kept; the same command goes on from there")
+        raise
+    if out is not None:
+        write_settings(found.settings, out)
+    if as_json:
+        console.as_json(found.facts())
+    else:
+        click.echo("\n".join(found.sentences()))
 
 
 main.add_command(keys)

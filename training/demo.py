@@ -88,7 +88,8 @@ def run(out: Path | None = None) -> None:
     ranked = rank(predictor, store, campaign=campaign, as_of=as_of, fees=fees).head(SHOWN)
     # Read by a program, the width of the terminal is unknown.
     terminal = Console()
-    console.shown(readable(ranked), terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
+    shown = readable(ranked).drop(columns="own_record_weight")  # one more does not fit the width
+    console.shown(shown, terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
     for line in lines(reasons(predictor, store, ranked.head(1), campaign=campaign, as_of=as_of)[0]):
         click.echo(line)
     console.heading("asking the HTTP service for the first three of them")

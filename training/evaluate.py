@@ -8,7 +8,8 @@ have happened). Rows are a DataFrame with the columns
     actions                   that came, or are truly expected
     value, fee                actions * value_per_action, and what was paid; NaN where unknown
     score_<policy>            NaN where the policy knows nothing; with _per_fee, see `policies.spending_score`
-    likelihood_<policy>       of those policies that state one, and likelihood_base_rate
+    likelihood_<policy>       of those policies that state one; likelihood_base_rate and likelihood_goal_rate: the
+                              share that reached it, among all past activations and among those with the goal
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from training.metrics import FloatArray, IntArray
 
-BASE_RATE = "base_rate"
+BASE_RATE, GOAL_RATE = "base_rate", "goal_rate"
 FEWEST_ROWS = 30
 TOP = (1, 3, 5, 10, 20, 50)
 SPENT_SHARE = 0.5
@@ -59,7 +60,7 @@ class Pool:
         # A likelihood made of a score that nobody has is a base rate under another name.
         self.likelihoods = {
             name: self.array(f"likelihood_{name}")
-            for name in (*self.scores, BASE_RATE)
+            for name in (*self.scores, GOAL_RATE, BASE_RATE)
             if f"likelihood_{name}" in rows and rows[f"likelihood_{name}"].notna().all()
         }
         self.order = {
@@ -98,7 +99,7 @@ def likelihood_figures(pool: Pool, *, bins: int = 10) -> dict[str, dict[str, Any
             left = boot.mean(brier, weight=base)
             found |= {figure: estimate.to_dict() for figure, estimate in losses.items()}
             found["brier_skill"] = Estimate(1.0 - left.value, 1.0 - left.draws).to_dict()
-            found["calibration_error"] = _calibration(outcome, likelihood, bins=bins)
+            found["calibration_error"] = calibration(outcome, likelihood, bins=bins)
             if name != MODEL:
                 found["model_ahead"] = {
                     "auc": difference(model["auc"], losses["auc"]).to_dict(),
@@ -121,7 +122,7 @@ def reliability_tables(pool: Pool, *, bins: int = 10) -> dict[str, list[dict[str
     return {
         name: metrics.reliability(outcome, likelihood, bins=bins).to_dict("records")
         for name, likelihood in pool.likelihoods.items()
-        if name != BASE_RATE
+        if name not in {BASE_RATE, GOAL_RATE}
     }
 
 
@@ -238,20 +239,21 @@ def size_tier(followers: FloatArray) -> npt.NDArray[np.object_]:
     return np.where(np.isnan(followers), UNKNOWN, tiers)
 
 
+def calibration(outcome: FloatArray, likelihood: FloatArray, *, bins: int) -> dict[str, float]:
+    """Return the calibration error, beside the one that perfect likelihoods would show by chance."""
+    error = {"value": metrics.calibration_error(metrics.reliability(outcome, likelihood, bins=bins))}
+    if np.isin(outcome, (0.0, 1.0)).all():  # true probabilities have no chance in them
+        mean, high = metrics.calibration_error_by_chance(likelihood, bins=bins)
+        error |= {"by_chance": mean, "by_chance_high": high}
+    return error
+
+
 def _losses(boot: CampaignBootstrap, outcome: FloatArray, likelihood: FloatArray) -> dict[str, Estimate]:
     return {
         "auc": boot.auc(outcome, likelihood),
         "log_loss": boot.mean(metrics.log_losses(outcome, likelihood)),
         "brier": boot.mean(metrics.brier_scores(outcome, likelihood)),
     }
-
-
-def _calibration(outcome: FloatArray, likelihood: FloatArray, *, bins: int) -> dict[str, float]:
-    error = {"value": metrics.calibration_error(metrics.reliability(outcome, likelihood, bins=bins))}
-    if np.isin(outcome, (0.0, 1.0)).all():  # true probabilities have no chance in them
-        mean, high = metrics.calibration_error_by_chance(likelihood, bins=bins)
-        error |= {"by_chance": mean, "by_chance_high": high}
-    return error
 
 
 def _top(pool: Pool, k: int) -> dict[str, Any]:
@@ -325,6 +327,7 @@ def _part(pool: Pool, title: str, name: str, values: pd.Series, *, bins: int) ->
     base = metrics.brier_scores(outcome, pool.likelihoods[BASE_RATE])
     left = boot.mean(brier, weight=base, rows=chosen)
     table = metrics.reliability(outcome[chosen], likelihood[chosen], bins=bins)
+    inside = metrics.interval_coverage(*(pool.array(name) for name in ("actions", "actions_low", "actions_high")))
     scores = {
         name: pool.likelihoods[name] if name in {MODEL, ORACLE} else score
         for name, score in pool.scores.items()
@@ -335,6 +338,7 @@ def _part(pool: Pool, title: str, name: str, values: pd.Series, *, bins: int) ->
         "log_loss": boot.mean(losses, rows=chosen).to_dict(),
         "brier_skill": Estimate(1.0 - left.value, 1.0 - left.draws).to_dict(),
         "calibration_error": metrics.calibration_error(table),
+        "interval_coverage": boot.mean(inside, rows=chosen).to_dict(),
     }
 
 

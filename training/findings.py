@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import checks, evaluate, metrics
+from training import checks, evaluate, forecast, metrics
 from training.checks.check import Evidence
 from training.earned import earned
+from training.importance import importance
 from training.policies import MODEL, RANDOM, SIMPLE, availability
 from training.selection import selection, with_propensities
 
@@ -63,7 +64,10 @@ def findings(
         "likelihood": evaluate.likelihood_figures(pool),
         "reliability": evaluate.reliability_tables(pool),
         "spread": evaluate.spread(pool),
-        "forecast": _forecast(pool),
+        "forecast": forecast.by_goal(pool),
+        "pit": forecast.pit(pool),
+        "thresholds": forecast.thresholds(pool),
+        "importance": importance(pool),
         "incremental": _incremental(pool, incremental),
         "ranking": evaluate.top_figures(pool),
         "gains": evaluate.gain_curves(pool),
@@ -142,24 +146,6 @@ def _data(activations: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any
         "goals": {str(goal): int(rows) for goal, rows in predictions["goal"].value_counts().sort_index().items()},
         "support": {str(name): float(share) for name, share in support.items()},
     }
-
-
-def _forecast(pool: evaluate.Pool) -> list[dict[str, Any]]:
-    """Return, by goal, how the expected actions compare with those that came, and how often the interval held them."""
-    actions, expected = pool.array("actions"), pool.array("expected_actions")
-    inside = metrics.interval_coverage(actions, pool.array("actions_low"), pool.array("actions_high"))
-    goal = pool.rows["goal"]
-    parts = {"all": np.ones(len(goal), dtype=bool)} | {
-        str(name): (goal == name).to_numpy() for name in sorted(set(goal))
-    }
-    found = []
-    for name, chosen in parts.items():
-        figures: dict[str, Any] = {"goal": name, "rows": int(chosen.sum())}
-        figures["interval_coverage"] = pool.bootstrap.mean(inside, rows=chosen).to_dict()
-        if name != "all" or len(parts) == 2:  # actions of different goals do not add up
-            figures["expected_to_actual"] = pool.bootstrap.mean(expected, weight=actions, rows=chosen).to_dict()
-        found.append(figures)
-    return found
 
 
 def _incremental(pool: evaluate.Pool, learnt: Incremental) -> list[dict[str, Any]]:

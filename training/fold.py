@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from training.evaluate import BASE_RATE, UNKNOWN, size_tier
+from training.evaluate import BASE_RATE, GOAL_RATE, UNKNOWN, size_tier
+from training.forecast import foretold
+from training.importance import rises
 from training.policies import (
     MODEL,
     MODEL_LIKELIHOOD,
@@ -24,6 +26,7 @@ from training.policies import (
     simple_scores,
 )
 from training.propensity import VISIBLE
+from training.usual import Usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +81,7 @@ class Fold:
 
     model: ActionModel
     rules: dict[str, OneScore]
+    usual: Usual
     base_rate: float
     seed: int
 
@@ -99,7 +103,8 @@ class Fold:
             rule.name: OneScore(is_log=rule.is_log).fit(scores[rule.name], rows["goal"], reached) for rule in SIMPLE
         }
         # Half a row of each outcome: no share of finitely many rows is certain.
-        return cls(fitted, rules, float((reached.sum() + 0.5) / (len(reached) + 1.0)), seed)
+        base_rate = float((reached.sum() + 0.5) / (len(reached) + 1.0))
+        return cls(fitted, rules, Usual.of(rows["goal"], rows["actions"]), base_rate, seed)
 
     def hired(self, rows: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
         """Return activations with what the model and every rule say of them."""
@@ -120,6 +125,14 @@ class Fold:
             support=self.model.bundle_.support(X),
             platform=X["platform"].fillna(UNKNOWN).to_numpy() if "platform" in X else UNKNOWN,
             tier=size_tier(np.expm1(said["score_followers"])),
+            **foretold(answers, rows, self.usual),
+            **rises(
+                self.model.bundle_,
+                X,
+                rows["actions"].to_numpy(np.float64),
+                [rows["at_least"].to_numpy(np.float64), *self.usual.thresholds(rows["goal"])],
+                seed=self.seed,
+            ),
             **said,
         )
 
@@ -188,6 +201,7 @@ class Fold:
         said |= {
             f"likelihood_{name}": rule.likelihood(simple[name], pairs["goal"]) for name, rule in self.rules.items()
         }
+        said[f"likelihood_{GOAL_RATE}"] = self.usual.likelihood(pairs["goal"], pairs["at_least"].to_numpy(np.float64))
         said[f"likelihood_{BASE_RATE}"] = np.full(len(pairs), self.base_rate)
         return said
 

@@ -205,5 +205,19 @@ def population_stability(before: npt.ArrayLike, after: npt.ArrayLike) -> float:
     return float(((second - first) * np.log(second / first)).sum())
 
 
+def pit_histogram(below: FloatArray, up_to: FloatArray, *, bins: int = 10) -> FloatArray:
+    """Return what each row adds to each bin of the histogram of the probability integral transform (n, bins).
+
+    A count has no single such value: it lies anywhere between `below` = P(N < n) and `up_to` = P(N <= n), where n is
+    what came. Each row is spread evenly over that stretch, which is what randomised values have on average (Czado,
+    Gneiting and Held 2009). Rows sum to 1; where forecasts are right, the columns average 1 / bins.
+    """
+    width = np.maximum(up_to - below, np.finfo(np.float64).tiny)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    reached = np.clip((edges - below[:, None]) / width[:, None], 0.0, 1.0)
+    reached[:, -1] = 1.0  # also where `below` is 1 as far as float64 can tell
+    return np.diff(reached, axis=1)
+
+
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _FOLD = 60  # activations for each further fold
 _TELLING = 10  # activations with actions in either part of a fold below which it cannot judge a booster
-_RECENT = 0.7  # how much a fold counts in calibration beside the one after it: markets change
 _EXAMPLES = 16
 _BACKGROUND = 64  # activations of each goal that explanations start from
 RUNGS = np.arange(-6.0, 3.1, 0.75)  # thresholds of the second opinion: log k against the log mean of the goal
@@ -56,6 +55,11 @@ class ActionModel(BaseEstimator):
         Most trees per booster; the number used is chosen by walk-forward log likelihood.
     learning_rate, leaves, min_rows, feature_share :
         LightGBM's learning_rate, num_leaves, min_child_samples and feature_fraction.
+    shrinkage : float
+        How hard curves are pulled towards nothing, 1 as the ablation found it best.
+    recency : float
+        How much a fold counts beside the one after it, in calibration and in the choice of the number of trees: markets
+        change.
     folds : int
         Walk-forward folds; fewer are used where there are few outcomes.
     seed : int
@@ -79,6 +83,8 @@ class ActionModel(BaseEstimator):
         leaves: int = 8,
         min_rows: int = 20,
         feature_share: float = 0.5,
+        shrinkage: float = 1.0,
+        recency: float = 0.7,
         folds: int = 4,
         seed: int = 0,
         n_threads: int = 1,
@@ -88,6 +94,8 @@ class ActionModel(BaseEstimator):
         self.leaves = leaves
         self.min_rows = min_rows
         self.feature_share = feature_share
+        self.shrinkage = shrinkage
+        self.recency = recency
         self.folds = folds
         self.seed = seed
         self.n_threads = n_threads
@@ -134,7 +142,7 @@ class ActionModel(BaseEstimator):
         ]
         tested = np.concatenate([test for _, test in folds]) if folds else np.arange(len(X))
         fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else np.zeros(len(X), int)
-        weight = _recency(folds)[fold]
+        weight = _recency(folds, self.recency)[fold]
         additive, start, score, actions_text = self._learn_actions(past, folds, tested, weight)
         posted_score, posted_text = self._learn_posted(past, folds, tested)
         opinion, thresholds_text = self._learn_thresholds(past, folds)
@@ -220,7 +228,7 @@ class ActionModel(BaseEstimator):
             means = flat(past.matrix.shape[1], past.start(everything))
             text = learner.train(past.sample(everything, means), rounds=1)
             return means, means.start[past.goal], np.zeros((len(everything), 2)), text
-        additive = [past.additive(train) for train, _ in folds]
+        additive = [past.additive(train, shrinkage=self.shrinkage) for train, _ in folds]
         start = np.concatenate([own.start[past.goal[test]] for own, (_, test) in zip(additive, folds, strict=True)])
         linear = np.concatenate(
             [own.linear(past.matrix[test], past.goal[test]) for own, (_, test) in zip(additive, folds, strict=True)]
@@ -238,9 +246,9 @@ class ActionModel(BaseEstimator):
                 (past.sample(train, own), past.sample(test, own))
                 for own, (train, test) in zip(additive, folds, strict=True)
             ],
-            _recency(folds),
+            _recency(folds, self.recency),
         )
-        final = past.additive(everything).scaled(trust)
+        final = past.additive(everything, shrinkage=self.shrinkage).scaled(trust)
         text = learner.train(past.sample(everything, final), rounds=rounds)
         return final, start, trust * score + self._scores(past, boosters, folds, rounds), text
 
@@ -253,7 +261,9 @@ class ActionModel(BaseEstimator):
             return Sample(past.matrix[rows], past.posted[rows].astype(np.float64), None)
 
         learner = self._learner(past, "binary", binary_loss)
-        rounds, boosters = learner.cross([(sample(train), sample(test)) for train, test in folds], _recency(folds))
+        rounds, boosters = learner.cross(
+            [(sample(train), sample(test)) for train, test in folds], _recency(folds, self.recency)
+        )
         score = self._scores(past, boosters, folds, rounds)
         return score, learner.train(sample(np.arange(len(past.posted))), rounds=rounds)
 
@@ -281,7 +291,7 @@ class ActionModel(BaseEstimator):
         scales = [past.start(train)[:, 0] for train, _ in folds]
         rounds, boosters = learner.cross(
             [(sample(train, scale), sample(test, scale)) for scale, (train, test) in zip(scales, folds, strict=True)],
-            _recency(folds),
+            _recency(folds, self.recency),
         )
         opinions = [
             Opinion(
@@ -322,6 +332,6 @@ class ActionModel(BaseEstimator):
         return Learner({**settings, **parameters}, past.encoding.text_columns, self.rounds, loss)
 
 
-def _recency(folds: list[Fold]) -> FloatArray:
+def _recency(folds: list[Fold], recency: float) -> FloatArray:
     """Return how much the rows of each fold count."""
-    return _RECENT ** np.arange(max(len(folds), 1), dtype=np.float64)[::-1]
+    return recency ** np.arange(max(len(folds), 1), dtype=np.float64)[::-1]

@@ -55,11 +55,16 @@ class Past(NamedTuple):
         start[:, 1] += fit_moments(goal, start[goal], none, actions, np.ones(len(rows)), goals=goals).shift[:, 1]
         return start
 
-    def additive(self, rows: NDArray[np.intp]) -> Additive:
-        """Return the curves learnt from the posted ones of these rows."""
+    def additive(self, rows: NDArray[np.intp], *, shrinkage: float = 1.0) -> Additive:
+        """Return the curves learnt from the posted ones of these rows; see `fit_additive`."""
         start, rows = self.start(rows), rows[self.posted[rows]]
         return fit_additive(
-            self.matrix[rows], self.goal[rows], self.actions[rows], start, text_columns=self.encoding.text_columns
+            self.matrix[rows],
+            self.goal[rows],
+            self.actions[rows],
+            start,
+            text_columns=self.encoding.text_columns,
+            shrinkage=shrinkage,
         )
 
     def sample(self, rows: NDArray[np.intp], additive: Additive) -> Sample:
@@ -104,6 +109,10 @@ def read_past(
         raise DataError(f"{len(X)} closed activations are too few to learn from; at least {_FEWEST} are needed")
     if not was_posted.any():
         raise DataError(f"none of the {len(X)} closed activations was posted; there is no outcome to learn from")
+    if closed.isna().any():
+        raise DataError(
+            f"closed_at is missing in {int(closed.isna().sum())} rows; leave out activations that are not closed yet"
+        )
     if "goal" not in X.columns:
         raise DataError("the feature table lacks column 'goal', which the model needs")
     if X["goal"].isna().any():

@@ -30,6 +30,7 @@ FORMATS = {
     "at_least": ",.0f",
     "fee": ",.0f",
     "net_value": ",.0f",
+    "own_record_weight": ".2f",
     "followers": ",.0f",
     "klout": ".0f",
     "kred": ".0f",
@@ -64,9 +65,9 @@ def rank(
     DataFrame
         account_id, platform, fee, at_least, likelihood, expected_actions, actions_low, actions_high,
         expected_incremental_actions, incremental_low, incremental_high (null where no holdout measured the goal),
-        net_value (value of all expected actions less fee; null where unknown), support, followers, klout, kred,
-        peerindex. Ordered by net value where it is known for somebody, otherwise by expected actions; equals by
-        account_id.
+        net_value (value of all expected actions less fee; null where unknown), support, own_record_weight (see
+        `Predictor.predict`), followers, klout, kred, peerindex. Ordered by net value where it is known for somebody,
+        otherwise by expected actions; equals by account_id.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def rank(
             **{name: answer[name] for name in _ANSWERED},
             "net_value": answer["expected_value"] - fee,
             "support": answer["support"],
+            "own_record_weight": answer["own_record_weight"],
             **{name: said[name] for name in ("followers", "klout", "kred", "peerindex")},
         }
     )

@@ -308,7 +308,12 @@ def _signature(mlflow: Any, bundle: Bundle) -> Any:
     inputs = features + [column(kind, name, required=False) for name, kind in added.items()]
     answered = {"campaign_id": "string", "account_id": "string", "decided_at": "datetime", "at_least": "double"}
     answered |= dict.fromkeys(("likelihood", "expected_actions", "actions_low", "actions_high"), "double")
-    answered |= {"expected_value": "double", "support": "string", "model_version": "string"}
+    answered |= {
+        "expected_value": "double",
+        "support": "string",
+        "own_record_weight": "double",
+        "model_version": "string",
+    }
     outputs = [column(kind, name) for name, kind in answered.items()]
     return mlflow.models.ModelSignature(mlflow.types.Schema(inputs), mlflow.types.Schema(outputs))
 

@@ -31,7 +31,7 @@ def walk_forward(
     the day of a block's first decision, a model could have been trained on exactly those activations whose outcome
     was complete by then: `closed_at <= first decision`. Activations decided earlier but still open are in neither
     part (the embargo): their outcome was unknown, and counting them as failures would teach the model that what is
-    recent does not work.
+    recent does not work. What is open to this day is in no part at all.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def walk_forward(
     block = np.searchsorted(cuts, start.to_numpy(), side="right")  # 0 is only trained on
     order = np.argsort(decided.to_numpy(), kind="stable")
     for number in range(1, len(cuts) + 1):
-        test = order[block[order] == number]
+        test = order[((block == number) & closed.notna().to_numpy())[order]]
         if not len(test):
             continue
         known = (closed <= decided.iloc[test[0]]).to_numpy() & (block < number)

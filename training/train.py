@@ -68,6 +68,12 @@ class Trained:
         """Log loss, Brier score, AUC and calibration error over all walk-forward folds; empty without a backtest."""
         return {} if self.backtest is None else _figures(self.backtest.predictions)
 
+    @property
+    def importance(self) -> dict[str, float]:
+        """Share of each family of features in what the model goes by, the largest first; empty without a backtest."""
+        found = [] if self.backtest is None else self.backtest.metrics["importance"]
+        return {one["family"]: one["share"] for one in found}
+
 
 def train(
     store: EventStore,
@@ -136,6 +142,7 @@ def train(
         data_fingerprint=store.fingerprint,
         catalogue_digest=catalogue.digest(),
         missing_families=tuple(catalogue.lost_families(store.missing)),
+        settings={name: value for name, value in model.get_params().items() if name != "n_threads"},
         followers=followers,
         reference=Reference.learn(X, likelihoods=unseen),
     )

@@ -63,12 +63,22 @@ def test_answers_have_the_rows_order_and_index_of_the_pairs(predictor: Predictor
         "incremental_low",
         "incremental_high",
         "support",
+        "own_record_weight",
         "model_version",
     ]
     assert list(answer.index) == [9, 3, 3, 1, 7, 0]
     assert list(answer["account_id"]) == list(asked["account_id"])
     assert set(answer["model_version"]) == {"small"}
     assert set(answer["support"]) <= {"in", "edge", "outside"}
+
+
+def test_the_weight_of_the_own_record_is_that_of_the_features(predictor: Predictor) -> None:
+    X = made_features(ROWS, seed=1)
+    weight = [0.0, 0.25, 0.4, 0.5, 0.75, np.nan]
+    answer = predictor.predict(X.assign(past_performance_weight=weight), pairs=pairs(), campaigns=CAMPAIGNS)
+    np.testing.assert_array_equal(answer["own_record_weight"], weight)
+    # A model may know nothing of records.
+    assert predictor.predict(X, pairs=pairs(), campaigns=CAMPAIGNS)["own_record_weight"].isna().all()
 
 
 def test_each_row_is_answered_by_itself(predictor: Predictor) -> None:
@@ -198,7 +208,7 @@ def test_no_pairs_no_answers(predictor: Predictor) -> None:
     answer = predictor.predict(
         made_features(ROWS, seed=4).iloc[:0], pairs=pairs().iloc[:0], campaigns=CAMPAIGNS, reasons=True
     )
-    assert answer.shape == (0, 15)
+    assert answer.shape == (0, 16)
 
 
 def test_baselines_are_raw_values() -> None:

@@ -128,6 +128,7 @@ def test_reasons_are_left_out_unless_asked_for() -> None:
         "incremental_low": None,
         "incremental_high": None,
         "support": "in",
+        "own_record_weight": 0.25,
         "baselines": dict.fromkeys(schemas.Baselines.model_fields),
     }
     assert json.loads(schemas.Prediction.model_validate(values).model_dump_json()) == values

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 
+from features import EventStore, build
 from features.sources import open_tables
 from training.marketplace import population, simulate
+from training.model import ActionModel
+from training.truth import MarketTruth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 SEED = 7
 INFLUENCERS, CAMPAIGNS = 2500, 300
+JUDGED = 30  # campaigns whose every candidate is judged
 
 
 class Market:
@@ -57,3 +61,38 @@ def outcomes(market: Market) -> pd.DataFrame:
         SELECT o.*, p.* EXCLUDE (campaign_id, account_id, decided_at, fee), p.fee AS quoted, p.decided_at AS briefed_at
         FROM outcomes o JOIN pairs p ON p.campaign_id = o.campaign_id AND p.account_id = o.account_id
         ORDER BY o.campaign_id, o.account_id""")
+
+
+class Learnt(NamedTuple):
+    """A model of the first 70 % of the marketplace, what it learnt from, and what came later."""
+
+    model: ActionModel
+    past: pd.DataFrame
+    past_x: pd.DataFrame
+    later: pd.DataFrame  # activations
+    later_x: pd.DataFrame
+    pairs: pd.DataFrame  # all candidates of some of the last campaigns, with the truth about them
+    pairs_x: pd.DataFrame
+    store: EventStore
+
+
+def fit(model: ActionModel, past: pd.DataFrame, X: pd.DataFrame) -> ActionModel:
+    """Return the model fitted on activations."""
+    times = {name: past[name] for name in ("decided_at", "closed_at", "posted")}
+    return model.fit(X, past["actions"], **times)
+
+
+@pytest.fixture(scope="session")
+def learnt(market: Market) -> Learnt:
+    with open_tables(market.folder) as tables:
+        store = EventStore.prepare(tables)
+    activations = store.activations()
+    start = activations["decided_at"].iloc[int(0.7 * len(activations))]
+    past = activations[activations["closed_at"] <= start].reset_index(drop=True)
+    later = activations[activations["decided_at"] >= start].reset_index(drop=True)
+    past_x = build(store, past)
+    campaigns = later["campaign_id"].unique()
+    pairs, pairs_x = MarketTruth(market.folder / "truth.parquet", store).candidates(
+        campaigns[:: max(1, len(campaigns) // JUDGED)].tolist()
+    )
+    return Learnt(fit(ActionModel(), past, past_x), past, past_x, later, build(store, later), pairs, pairs_x, store)

@@ -8,40 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import EventStore, build, open_tables
 from training import metrics
-from training.model import ActionModel
-from training.truth import MarketTruth
 
 if TYPE_CHECKING:
-    from tests.theory.conftest import Market
-
-CAMPAIGNS = 30
+    from tests.theory.conftest import Learnt
 
 
 @pytest.fixture(scope="module")
-def judged(market: Market) -> pd.DataFrame:
+def judged(learnt: Learnt) -> pd.DataFrame:
     """All candidates of some of the last campaigns: what the model says of them, what the scores say, what is true."""
-    with open_tables(market.folder) as tables:
-        store = EventStore.prepare(tables)
-    activations = store.activations()
-    start = activations["decided_at"].iloc[int(0.7 * len(activations))]
-    past = activations[activations["closed_at"] <= start].reset_index(drop=True)
-    model = ActionModel().fit(
-        build(store, past),
-        past["actions"],
-        decided_at=past["decided_at"],
-        closed_at=past["closed_at"],
-        posted=past["posted"],
-    )
-    later = activations.loc[activations["decided_at"] >= start, "campaign_id"].unique()
-    pairs, X = MarketTruth(market.folder / "truth.parquet", store).candidates(
-        later[:: max(1, len(later) // CAMPAIGNS)].tolist()
-    )
-    worth = store.campaigns.set_index("campaign_id")["value_per_action"]
-    pairs["value"] = pairs["expected_actions"] * pairs["campaign_id"].map(worth)
+    pairs, X, model = learnt.pairs.copy(), learnt.pairs_x, learnt.model
+    worth = pairs["campaign_id"].map(learnt.store.campaigns.set_index("campaign_id")["value_per_action"])
+    pairs["value"] = pairs["expected_actions"] * worth
     pairs["said"] = model.likelihood(X, pairs["at_least"])
-    pairs["model"] = model.expected_actions(X) * pairs["campaign_id"].map(worth)
+    pairs["model"] = model.expected_actions(X) * worth
     names = ("klout_score", "kred_influence", "peerindex")
     return pd.concat([pairs, X[list(names)]], axis=1)
 

@@ -12,6 +12,8 @@ from features.errors import DataError, ImpelError, SettingError
 from tests.training.backtest_cases import Market, market, model
 from training.backtest import Backtest, backtest
 from training.policies import POLICIES
+from training.report.page import plain as report_plain
+from training.report.page import render
 
 SAID = ["likelihood", "expected_actions", "actions_low", "actions_high", "score_model", "likelihood_past_outcomes"]
 
@@ -112,6 +114,73 @@ def test_figures_are_those_of_the_rows(plain: Backtest) -> None:
     assert plain.reliability["rows"].sum() == sum(plain.metrics["spread"]) == len(rows)
     inside = rows["actions"].between(rows["actions_low"], rows["actions_high"])
     assert plain.metrics["forecast"][0]["interval_coverage"]["value"] == pytest.approx(inside.mean())
+
+
+def test_the_whole_distribution_is_judged_by_what_was_usual_before(small: Market, plain: Backtest) -> None:
+    rows = plain.predictions
+    pit, found = plain.metrics["pit"], plain.metrics["thresholds"]
+    assert len(pit) == 10
+    assert sum(one["value"] for one in pit) == pytest.approx(1.0)
+    assert ((rows["pit_low"] >= 0) & (rows["pit_low"] <= rows["pit_high"]) & (rows["pit_high"] <= 1)).all()
+    assert [one["share"] for one in found] == [0.75, 0.5, 0.25, 0.1]
+    start = pd.Timestamp(plain.metrics["folds"][0]["test_from"])
+    past = small.activations[(small.activations["closed_at"] <= start) & (small.activations["goal"] == "sale")]
+    first = rows[(rows["fold"] == 1) & (rows["goal"] == "sale")]
+    for one in found:
+        k, likelihood = (rows[f"{name}_of_{100 * one['share']:.0f}"] for name in ("at_least", "likelihood"))
+        usual = k.loc[first.index[0]]
+        assert (past["actions"] > usual).mean() <= one["share"] <= (past["actions"] >= usual).mean() + 1 / len(past)
+        reached = rows["actions"] >= k
+        assert one["reached_share"] == pytest.approx(reached.mean())
+        table = pd.DataFrame(one["reliability"])
+        assert np.average(table["likelihood"], weights=table["rows"]) == pytest.approx(likelihood.mean())
+        assert np.average(table["observed"], weights=table["rows"]) == pytest.approx(reached.mean())
+    below = rows.groupby("goal")["likelihood_of_10"].mean() < rows.groupby("goal")["likelihood_of_75"].mean()
+    assert below.all()
+    share = (past["actions"].to_numpy()[:, None] >= first["at_least"].to_numpy()).mean(axis=0)
+    assert first["likelihood_goal_rate"].to_numpy() == pytest.approx(share, abs=1 / len(past))
+    inside = rows["actions"].between(rows["actions_low"], rows["actions_high"])
+    for part in plain.metrics["slices"]:
+        if part["by"] == "platform" and "interval_coverage" in part:
+            own = rows["platform"] == part["slice"]
+            assert part["interval_coverage"]["value"] == pytest.approx(inside[own].mean())
+
+
+def shuffled(given: Market) -> Market:
+    """Return the market with outcomes that have nothing to do with who brought them, but for the goal."""
+    rng, rows = np.random.default_rng(0), given.activations
+    order = np.arange(len(rows))
+    for own in rows.groupby("goal").indices.values():
+        order[own] = rng.permutation(own)
+    X = given.X.drop(columns="past_actions_mean")
+    return replace(given, X=X, activations=rows.assign(actions=rows["actions"].to_numpy()[order]))
+
+
+def test_families_count_as_much_as_they_say(plain: Backtest) -> None:
+    found = {one["family"]: one for one in plain.metrics["importance"]}
+    assert sum(one["share"] for one in found.values()) == pytest.approx(1.0)
+    # Actions follow followers (here behind the scores) and skill (behind engagement); platforms say nothing.
+    assert found["engagement"]["loss_rise"]["low"] > 0
+    assert found["engagement"]["share"] > 3 * found["offer"]["share"]
+    for family, one in found.items():
+        assert one["loss_rise"]["value"] == pytest.approx(plain.predictions[f"rise_{family}"].mean())
+
+
+def test_without_any_signal_the_report_says_that_nothing_was_learnt(small: Market) -> None:
+    silent = shuffled(small)
+    found = backtest(silent.X, silent.activations, model=model(), folds=3)
+    verdict = next(one for one in found.metrics["checks"] if one["code"] == "IMP016")
+    assert verdict["outcome"] == "issue"
+    page = render(report_plain(found.metrics))
+    assert "Nothing was learnt that can be told from chance" in page.partition("<section>")[0]
+    assert all(one["loss_rise"]["low"] <= 0 for one in found.metrics["importance"])
+    # What is left is what the goal usually brings.
+    rows = found.predictions
+    assert np.abs(rows["likelihood"] - rows["likelihood_goal_rate"]).mean() <= 0.06
+
+
+def test_where_there_is_a_signal_it_says_so(plain: Backtest) -> None:
+    assert next(one for one in plain.metrics["checks"] if one["code"] == "IMP016")["outcome"] == "passed"
 
 
 def test_money_of_the_first_hires_by_hand(plain: Backtest) -> None:
@@ -323,7 +392,7 @@ def test_without_money_followers_or_rivals(small: Market) -> None:
     assert found["ranking"] == []
     assert found["headline"]["of"] == "likelihood"
     assert found["headline"]["best_rule"] is None
-    assert set(found["likelihood"]) == {"model", "random", "base_rate"}
+    assert set(found["likelihood"]) == {"model", "random", "goal_rate", "base_rate"}
     assert [one["name"] for one in found["policies"] if one["available"]] == [
         "model",
         "model_likelihood",

@@ -38,6 +38,15 @@ def rows(rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
+def likelihoods(log_loss: float, *, low: float) -> dict[str, Any]:
+    """Return the model's figures beside those of the share of the goal."""
+    gap = {"value": 0.4 - log_loss, "low": low, "high": low + 0.1}
+    return {
+        "model": {"log_loss": {"value": log_loss}},
+        "goal_rate": {"log_loss": {"value": 0.4}, "model_ahead": {"log_loss": gap}},
+    }
+
+
 def evidence() -> Evidence:
     """Return what a sound backtest shows."""
     rng = np.random.default_rng(0)
@@ -65,6 +74,7 @@ def evidence() -> Evidence:
         },
         "settings": {"folds": 4},
         "metadata": {"families_without": []},
+        "likelihood": likelihoods(0.31, low=0.02),
         "off_policy": {
             "why_not": None,
             "policies": {"model": {"why_not": None, "overlap": {"effective": 50.0, "matched": 80}}},
@@ -214,6 +224,11 @@ ISSUES: list[tuple[str, Callable[[Evidence], Evidence], str]] = [
     ),
     ("IMP014", lambda given: replace(given, found={**given.found, "settings": {"folds": 6}}), "6 folds were asked for"),
     ("IMP015", without_overlap, "cannot be told: only 3 of those"),
+    (
+        "IMP016",
+        lambda given: replace(given, found={**given.found, "likelihood": likelihoods(0.405, low=-0.02)}),
+        "Nothing was learnt that can be told from chance: the log loss is 0.4050;",
+    ),
 ]
 
 
@@ -241,6 +256,11 @@ def test_what_cannot_be_asked_does_not_apply(sound: Evidence, code: str) -> None
     one = found(code, few(sound))
     assert one.outcome == "not applicable"
     assert not one.to_do
+
+
+def test_with_too_few_campaigns_nobody_can_say_whether_anything_was_learnt(sound: Evidence) -> None:
+    unknown = {**sound.found, "likelihood": likelihoods(0.31, low=float("nan"))}
+    assert found("IMP016", replace(sound, found=unknown)).outcome == "not applicable"
 
 
 def test_nothing_told_about_others_does_not_apply(sound: Evidence) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,6 @@ from training.ranking import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def impel(*arguments: object) -> Result:
@@ -72,6 +72,7 @@ COMMANDS = (
     "serve",
     "models",
     "promote",
+    "tune",
 )
 
 
@@ -138,6 +139,7 @@ def test_rank_orders_by_what_a_hire_earns(market: Path, home: Path) -> None:
     ranked = pd.read_csv(io.StringIO(result.stdout))
     assert len(ranked) == 7
     assert ranked["net_value"].is_monotonic_decreasing
+    assert ranked["own_record_weight"].between(0, 1).all()
     without_fees = json.loads(impel("rank", market, "--campaign", "c0029", "--json").stdout)
     expected = [row["expected_actions"] for row in without_fees]
     assert len(expected) == 20
@@ -166,6 +168,23 @@ def test_rank_says_why(market: Path, home: Path) -> None:
         assert others[-1].strip() == why["counterfactuals"][0]["words"]
     read = pd.read_csv(io.StringIO(impel(*asked, "--reasons").stdout))
     assert [json.loads(why)["account_id"] for why in read["reasons"]] == [row["account_id"] for row in plain]
+
+
+def test_settings_are_tuned_and_trained_with(market: Path, home: Path) -> None:
+    first = impel("tune", market, "--trials", 1, "--json", "--out", home / "settings.json")
+    found = json.loads(first.stdout)
+    assert (found["tried"], found["settings"], found["beyond_noise"]) == (1, {}, False)
+    assert found["held_out"]["log_loss"]["ahead"]["value"] == 0
+    assert json.loads((home / "settings.json").read_text()) == {}
+    again = impel("tune", market, "--trials", 1)
+    assert again.stdout.splitlines()[-1] == "Tuning brought nothing: keep the defaults."
+    (home / "own.json").write_text('{"rounds": 20, "leaves": 4}')
+    trained = json.loads(impel("train", market, "--settings", home / "own.json", "--name", "tuned", "--json").stdout)
+    assert sum(trained["importance"].values()) == pytest.approx(1.0)
+    metadata = json.loads((Path(trained["bundle"]) / "bundle.json").read_text())["metadata"]
+    assert (metadata["settings"]["rounds"], metadata["settings"]["leaves"]) == (20, 4)
+    assert metadata["settings"]["shrinkage"] == 1.0
+    assert "n_threads" not in metadata["settings"]
 
 
 def test_backtest_writes_its_report(market: Path, home: Path) -> None:
@@ -200,6 +219,9 @@ BAD = [
     (["check", "nowhere"], 1, "There is no data at 'nowhere'"),
     (["train", "nowhere"], 1, "There is no data at 'nowhere'"),
     (["train", "{market}", "--until", "soon"], 2, "'soon' is no moment"),
+    (["train", "{market}", "--settings", "{home}/none.json"], 1, "none.json cannot be read"),
+    (["tune", "{market}", "--trials", "0"], 2, "--trials"),
+    (["tune", "nowhere"], 1, "There is no data at 'nowhere'"),
     (["rank", "{market}", "--campaign", "c0029", "--as-of", "1e400"], 2, "'1e400' is no moment"),
     (["rank", "{market}", "--campaign", "c9999"], 1, "There is no campaign 'c9999' in the data"),
     (["rank", "{market}", "--campaign", "c0029", "--model", "models:/impel@champoin"], 1, "champoin"),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import poisson
 from sklearn.metrics import brier_score_loss, log_loss, ndcg_score, roc_auc_score
 
 from training import metrics
@@ -200,3 +201,20 @@ def test_a_budget_buys_in_order_and_the_last_one_in_part() -> None:
     # 4 for the first, nothing for the second, 5 of 10 for the third; 6 of 8 and then nothing is left.
     assert found.tolist() == [0.5, 1.0, 1.0, 0.0, 0.75]
     assert metrics.bought_share(campaign, rank, cost, np.array([0.0, 100.0])).tolist() == [0.0, 0.0, 0.0, 1.0, 1.0]
+
+
+def test_pit_histogram_by_hand() -> None:
+    below, up_to = array(0.0, 0.05, 0.3, 1.0), array(0.2, 0.15, 0.3, 1.0)
+    found = metrics.pit_histogram(below, up_to, bins=10)
+    assert found[0] == pytest.approx([0.5, 0.5, *[0.0] * 8])  # evenly over its stretch
+    assert found[1] == pytest.approx([0.5, 0.5, *[0.0] * 8])
+    assert found.sum(axis=1) == pytest.approx([1.0, 1.0, 1.0, 1.0])  # what was impossible is somewhere, too
+    assert found[3, 9] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("mean", "flat"), [(1.5, True), (3.0, False), (0.7, False)])
+def test_pit_histograms_are_flat_where_the_forecast_is_right(mean: float, flat: bool) -> None:  # noqa: FBT001
+    counts = np.arange(60)
+    found = metrics.pit_histogram(poisson.cdf(counts - 1, mean), poisson.cdf(counts, mean), bins=10)
+    expected = poisson.pmf(counts, 1.5) @ found  # over all that may come, not over draws
+    assert (np.abs(expected - 0.1).max() < 1e-9) == flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,14 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from features.errors import DataError, SettingError
 from tests.models import made_features
 from training.model import ActionModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROWS = 400
 SMALL = 60
@@ -82,6 +86,8 @@ def test_parameters_are_stored_and_cloned() -> None:
         "leaves": 4,
         "min_rows": 9,
         "feature_share": 0.7,
+        "shrinkage": 2.0,
+        "recency": 0.5,
         "folds": 3,
         "seed": 5,
         "n_threads": 2,
@@ -104,6 +110,21 @@ def test_the_same_bits_on_a_refit_and_with_more_threads(X: pd.DataFrame) -> None
     for other in (again, more):
         assert answers(other, X).tobytes() == answers(first, X).tobytes()
         assert other.out_of_fold_.equals(first.out_of_fold_)
+
+
+def test_the_same_files_with_one_thread_or_two(tmp_path: Path) -> None:
+    """LightGBM's threads and those of the linear algebra under the curves."""
+    rows = 1500
+    X = made_features(rows, seed=3)
+    actions, posted = outcomes(X, seed=3)
+    for threads in (1, 2):
+        model = ActionModel(rounds=10, folds=2, n_threads=threads)
+        with threadpool_limits(threads):
+            model.fit(X, actions, posted=posted, **times(rows))
+        model.bundle_.save(tmp_path / f"{threads}")
+    one, two = ({file.name: file.read_bytes() for file in (tmp_path / f"{n}").iterdir()} for n in (1, 2))
+    assert len(one) == 6
+    assert one == two
 
 
 def test_the_seed_matters(model: ActionModel, X: pd.DataFrame) -> None:
@@ -216,6 +237,7 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         DataError,
         "feature 'tag' holds 3; a feature is a number or a text",
     ),
+    ("still open", {"closed_at": [pd.NaT] * 60}, DataError, "closed_at is missing in 60 rows; leave out activations"),
     ("no decision", {"decided_at": [pd.NaT] * 60}, SettingError, "decided_at must not be missing"),
 ]
 

@@ -142,6 +142,10 @@ def test_every_figure_of_the_tables_is_one_of_the_metrics(simulated: Backtest) -
             said += [part for name in ("value", "fees", "net_value") for part in cell(one[name], numbers.short)]
     for one in m["slices"]:
         said += [one["not_enough"]] if "not_enough" in one else cell(one["score_auc"][MODEL], numbers.figure)
+    said += [part for one in m["importance"] for part in (one["family"], *cell(one["loss_rise"], numbers.fine))]
+    tenths = [one["value"] for one in m["pit"]]
+    said += [numbers.percent(min(tenths)), numbers.percent(max(tenths))]
+    said += [numbers.figure(100 * m["thresholds"][0]["calibration_error"]["value"], digits=1)]
     for one in m["folds"]:
         said += [f"{one['test_rows']} in {one['test_campaigns']}", one["train_until"][:10], str(one["embargoed"])]
     said += [one[name] for one in m["policies"] for name in ("label", "reason") if one[name]]

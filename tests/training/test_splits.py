@@ -124,13 +124,16 @@ def test_what_is_still_open_is_never_trained_on() -> None:
         assert len(train)
 
 
-@pytest.mark.xfail(reason="blocks are cut by decided_at only, so that open outcomes are tested on")
 def test_what_is_still_open_is_never_tested_on() -> None:
     decided = days(range(100))
     closed = decided + pd.Timedelta(days=4)
     closed.iloc[::3] = pd.NaT
-    for _, test in folds(decided, closed, folds=4):
+    found = folds(decided, closed, folds=4)
+    assert len(found) == 4
+    for _, test in found:
         assert closed.iloc[test].notna().all()
+    everything = np.concatenate([test for _, test in found])
+    assert sorted(everything) == [position for position in range(40, 100) if position % 3]
 
 
 def test_too_small_folds_are_left_out() -> None:

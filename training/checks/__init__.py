@@ -20,6 +20,7 @@ from training.checks.amount import (
 )
 from training.checks.drift import CalibrationDrift, FeatureDrift, LevelDrift
 from training.checks.leak import LabelMaturity, LeakingFeature, NoPeeking
+from training.checks.learnt import NothingLearnt
 
 if TYPE_CHECKING:
     from training.checks.check import Check, Evidence, Finding
@@ -40,6 +41,7 @@ ALL: tuple[Check, ...] = (
     MissingTables(),
     FewerFolds(),
     NoOverlap(),
+    NothingLearnt(),
 )
 
 

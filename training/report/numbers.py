@@ -51,6 +51,11 @@ def percent(value: float | None) -> str:
     return share(value, digits=1)
 
 
+def fine(value: float | None) -> str:
+    """Return 0.00247 as "0.0025"."""
+    return figure(value, digits=4)
+
+
 def ratio(value: float | None) -> str:
     """Return 1.2345 as "1.23"."""
     return figure(value, digits=2)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from features.errors import SettingError
 from training.bootstrap import FEWEST_CAMPAIGNS
 from training.earned import HIRED
-from training.evaluate import FEWEST_ROWS
+from training.evaluate import BASE_RATE, FEWEST_ROWS, GOAL_RATE
 from training.off_policy import DOUBLY_ROBUST, FEWEST_EFFECTIVE
 from training.policies import MODEL, POLICIES
 from training.report import numbers, plots, words
@@ -27,6 +27,10 @@ _MEASURES = {
     "net_value": "value after fees",
     "value": "value",
     "actions_share": "share of the campaign's actions",
+}
+_RATES = {
+    BASE_RATE: "share of past activations that reached it",
+    GOAL_RATE: "share of the goal's past activations with as many",
 }
 
 
@@ -67,7 +71,7 @@ def render(metrics: dict[str, Any]) -> str:
         words=words,
         numbers=numbers,
         pictures=_pictures(metrics),
-        label=lambda name: POLICIES[name].label if name in POLICIES else "share known at training time",
+        label=lambda name: POLICIES[name].label if name in POLICIES else _RATES[name],
         model=MODEL,
         issues=[one for one in metrics["checks"] if one["outcome"] == "issue"],
         doubly_robust=DOUBLY_ROBUST,
@@ -122,6 +126,7 @@ def _cell(estimate: dict[str, float | None], how: Callable[[float | None], str])
 def _pictures(m: dict[str, Any]) -> dict[str, Any]:
     head = m["headline"]
     pictures: dict[str, Any] = {"reliability": plots.reliability(m["reliability"][MODEL], m["spread"])}
+    pictures["distribution"] = plots.distribution(m["pit"], m["thresholds"])
     for which in ("by_fees", "by_hires"):
         if m["gains"][which]["campaigns"]:
             pictures[which] = plots.gain_curves(m["gains"], which)

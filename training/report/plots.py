@@ -118,6 +118,37 @@ def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
     return drawn("reliability", draw, height=4.6, narrow_height=4.2, alt=f"Reliability curve: {words}.")
 
 
+def distribution(pit: list[dict[str, Any]], thresholds: list[dict[str, Any]]) -> Markup:
+    """Draw where in their forecasts the outcomes came, and what happened over what was said at several thresholds."""
+
+    def draw(figure: Figure, *, narrow: bool) -> None:
+        left, right = figure.subplots(2, 1, height_ratios=(2, 3)) if narrow else figure.subplots(1, 2)
+        width = 1 / len(pit)
+        places = [width * (number + 0.5) for number in range(len(pit))]
+        left.bar(places, [one["value"] for one in pit], width=width * 0.86, color=_ACCENT, alpha=0.55)
+        for place, one in zip(places, pit, strict=True):
+            if one["low"] is not None:
+                left.vlines(place, one["low"], one["high"], color=_INK, linewidth=1.2)
+        left.axhline(width, color=_MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        left.set(xlim=(0, 1), xlabel="place in the forecast, lowest tenth first", ylabel="share of outcomes")
+        right.plot((0, 1), (0, 1), color=_MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        for number, one in enumerate(thresholds, start=1):
+            said, came = ([bin_[name] for bin_ in one["reliability"]] for name in ("likelihood", "observed"))
+            label = f"as many as {one['share']:.0%} of past ones"
+            right.plot(said, came, color=COLOURS[f"--c{number}"], linewidth=1.5, marker="o", markersize=3, label=label)
+        right.set(xlim=(0, 1), ylim=(0, 1.03), xlabel="likelihood that Impel gave", ylabel="share that reached it")
+        for axis in (left.yaxis, right.xaxis, right.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        left.set_xticks([])
+        right.grid(visible=True)
+        figure.legend(loc="outside lower center", ncols=1 if narrow else 2, handlelength=2.0)
+
+    tenths = ", ".join(f"{one['value']:.1%}" for one in pit)
+    errors = "; ".join(f"{one['share']:.0%} {one['calibration_error']['value']:.1%}" for one in thresholds)
+    alt = f"Share of the outcomes in each tenth of their forecasts: {tenths}. Calibration error by threshold: {errors}."
+    return drawn("distribution", draw, height=3.9, narrow_height=6.2, alt=alt)
+
+
 def gain_curves(gains: dict[str, Any], which: str) -> Markup:
     """Draw the share of the actions over the share of hires (`by_hires`) or of fees (`by_fees`)."""
     curves = gains[which]["policies"]

@@ -7,7 +7,7 @@ from typing import Any
 from training.evaluate import ALL
 from training.off_policy import DOUBLY_ROBUST
 from training.policies import MODEL, ORACLE, POLICIES, RANDOM
-from training.report.numbers import count, figure, share, short, times, within
+from training.report.numbers import count, figure, percent, share, short, times, within
 
 Metrics = dict[str, Any]
 
@@ -85,6 +85,32 @@ def about_reliability(m: Metrics) -> str:
     return (
         f"{judged} The widest gap: of {count(worst['rows'])} activations with about {share(worst['likelihood'])}, "
         f"{share(worst['observed'])} {reached(m)}."
+    )
+
+
+def about_distribution(m: Metrics) -> str:
+    """Say whether all likelihoods of an activation, not only the one asked for, were kept."""
+    tenths, fair = m["pit"], 1 / len(m["pit"])
+    values = [one["value"] for one in tenths]
+    said = (
+        f"Where forecasts are right, each tenth of them holds {share(fair)} of the outcomes; here a tenth held between "
+        f"{percent(min(values))} and {percent(max(values))}"
+    )
+    if any(one["low"] is None for one in tenths):
+        said += ", with too few campaigns to say how far that may be off."
+    else:
+        off = sum(not one["low"] <= fair <= one["high"] for one in tenths)
+        said += f", and {off or 'none'} of the {len(tenths)} {'is' if off == 1 else 'are'} off beyond doubt."
+    errors, chance = (
+        " and ".join(
+            figure(100 * one["calibration_error"][name], digits=1) for one in (m["thresholds"][0], m["thresholds"][-1])
+        )
+        for name in ("value", "by_chance")
+    )
+    easy, hard = (share(m["thresholds"][place]["share"]) for place in (0, -1))
+    return (
+        f"{said} Asked for as many actions as {easy} and as {hard} of the goal's past activations had reached, Impel's "
+        f"likelihoods were off by {errors} percentage points; perfect ones would be off by {chance} by chance."
     )
 
 
