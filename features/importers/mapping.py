@@ -112,7 +112,6 @@ class Rows(_Model):
             if name not in known:
                 raise ValueError(f"the table {self.table} has no column {name!r}.{nearest(name, known)}")
         lacking = [c.name for c in STAGED[self.table].columns if not c.nullable and c.name not in self.columns]
-        lacking = [name for name in lacking if (self.table, name) != ("accounts", "influencer_id")]
         if lacking:
             raise ValueError(f"the table {self.table} needs {', '.join(lacking)}")
         return self

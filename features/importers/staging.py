@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from features.tables import CONTRACT, Column, Kind, Table
@@ -66,7 +67,16 @@ _PARTS = (
 PARTS: dict[str, Table] = {part.name: part for part in _PARTS}
 """What outcomes are made of: who was hired, who was paid, which codes they got, and what was counted."""
 
-STAGED: dict[str, Table] = CONTRACT | PARTS
+_ACCOUNTS = CONTRACT["accounts"]
+STAGED: dict[str, Table] = {
+    **CONTRACT,
+    **PARTS,
+    # An account whose influencer no export names is its own.
+    "accounts": replace(
+        _ACCOUNTS,
+        columns=tuple(replace(c, nullable=c.nullable or c.name == "influencer_id") for c in _ACCOUNTS.columns),
+    ),
+}
 """Every table that a mapping may fill."""
 
 KINDS = {"sale": "sale", "signup": "signup", "traffic": "click"}

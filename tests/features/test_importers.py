@@ -177,6 +177,7 @@ CREATORIQ = {
             "Views": 1200,
             "Likes": 17,
             "Comments": 3,
+            "FollowersAtTimeOfPost": 14575,
         }
     ],
 }
