@@ -36,6 +36,7 @@ PREDICTION = {
     "incremental_low": None,
     "incremental_high": None,
     "support": "in",
+    "own_record_weight": None,
     "baselines": dict.fromkeys(("followers", "engagement_rate", "klout", "kred", "peerindex")),
 }
 ABOUT = {"model_version": "impel/3", "features_as_of": "2026-11-20T00:00:00Z"}
