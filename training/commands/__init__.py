@@ -1,0 +1,1 @@
+"""The commands of `impel`, by subject; `training.cli` puts them together."""
