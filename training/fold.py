@@ -212,10 +212,8 @@ def _true(pairs: pd.DataFrame) -> pd.DataFrame:
     if "likelihood" not in pairs:
         return keys
     expected = pairs["expected_actions"].to_numpy(dtype=np.float64)
-    value, fee = (
-        expected * pairs["value_per_action"].to_numpy(dtype=np.float64),
-        pairs["fee"].to_numpy(dtype=np.float64),
-    )
+    value = expected * pairs["value_per_action"].to_numpy(dtype=np.float64)
+    fee = pairs["fee"].to_numpy(dtype=np.float64)
     campaign = _campaign(pairs)
     return keys.assign(
         **{
