@@ -161,7 +161,8 @@ def tune(
         settings, found = _suggested(trial), []
         for number, fold in enumerate(part.folds, start=1):
             best = f"; least loss so far {study.best_value:.4f}" if _completed(study) else ""
-            tell(f"settings {trial.number + 1} of {trials}, fold {number} of {len(part.folds)}{best}")
+            tried = len(_completed(study, TrialState.PRUNED))
+            tell(f"settings {tried + 1} of {trials}, fold {number} of {len(part.folds)}{best}")
             found.append(losses(settings, rows, X, fold, asked))
             mean = float(np.concatenate(found).mean())
             trial.report(mean, number)
