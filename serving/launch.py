@@ -61,9 +61,9 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
         Where the port is taken, or the model or the data cannot be used, or everybody could ask who reaches the port.
     """
     os.environ.update(_environment(settings))
+    listening = _listen(host, port)
     # A stop is no death: what is in hand is answered, and what lies in the way is cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    listening = _listen(host, port)
     with suppress(KeyboardInterrupt), listening, tempfile.TemporaryDirectory(prefix="impel-serve-") as scratch:
         # Metrics files of its own: two servers that share them destroy each other's.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = scratch
