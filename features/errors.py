@@ -32,7 +32,7 @@ class TrackingError(ImpelError, ConnectionError):
 
 def without_password(uri: str) -> str:
     """Return a URI fit to be shown or kept: a password in it becomes `***`."""
-    return re.sub(r"([?&]password=)[^&#]*", r"\1***", re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", uri))
+    return re.sub(r"([?&]password=)[^&#\s]*", r"\1***", re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri))
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
