@@ -371,8 +371,6 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
-    for said in predictor.incremental(X["goal"]):
-        console.note(said)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -381,6 +379,8 @@ def predict(data: str, pairs: Path, out: Path | None, model: str, tracking_uri: 
     else:
         write(answer, out)
         console.note(f"{len(answer):,} answers of {predictor.version}: {out}")
+    for said in predictor.incremental(X["goal"]):
+        console.note(said)
 
 
 @main.command()
