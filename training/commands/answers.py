@@ -55,8 +55,6 @@ def predict(
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
     if folder is not None:
         log_predictions(folder, predictor, answer, X, pairs=asked)
-    for said in predictor.incremental(X["goal"]):
-        console.note(said)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -65,6 +63,8 @@ def predict(
     else:
         write(answer, out)
         console.note(f"{len(answer):,} answers of {predictor.version}: {out}")
+    for said in predictor.incremental(X["goal"]):
+        console.note(said)
 
 
 @click.command()
