@@ -41,3 +41,13 @@ def shadows() -> Any:
     from prometheus_client import Counter  # noqa: PLC0415
 
     return Counter("impel_shadow_requests", "Requests scored by the challenger, failed or left out", ["outcome"])
+
+
+def start() -> None:
+    """Show what counts how models and data are taken up from the start: what is not there yet cannot be watched."""
+    for role in ("champion", "challenger"):
+        refused().labels(role).set(0)
+        for outcome in ("loaded", "refused"):
+            reloads().labels(role, outcome)
+    for outcome in ("scored", "failed", "left-out"):
+        shadows().labels(outcome)

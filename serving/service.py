@@ -26,7 +26,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, nearest
-from serving import loading, openapi, raw, schemas
+from serving import counters, loading, openapi, raw, schemas
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
@@ -66,6 +66,7 @@ class _Impel:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
         seconds = number("IMPEL_RELOAD_SECONDS", 30.0)
         share = number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
+        counters.start()
         self._limiter = CapacityLimiter(_THREADS)
         self._live = _PAGES.state.live = loading.champion()
         self._shadow = Shadow(loading.challenger(), share=share)

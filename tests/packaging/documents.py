@@ -20,7 +20,8 @@ def commands(page: str) -> list[str]:
     """Return the commands of a page's console blocks; one may go over several lines."""
     text = (ROOT / page).read_text(encoding="utf-8")
     console = "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
-    return re.findall(r"^\$ (.+?)(?=\n\$ |\n*\Z|\n(?=\S))", console, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^\$ (.+?)(?=\n\$ |\n*\Z|\n(?=\S))", console, re.DOTALL | re.MULTILINE)
+    return [command.strip() for command in found]
 
 
 def programs(page: str) -> list[str]:

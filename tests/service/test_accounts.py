@@ -88,7 +88,7 @@ def test_an_influencer_who_was_taken_out_is_scored_as_if_known(
     known = materialize(rest, tmp_path / "snapshot", as_of=as_of)
     body = {
         "accounts": rows_of(own, without=("influencer_id",)),
-        **{name: rows_of(mine[name], without=("fake",) if "fake" in mine[name] else ()) for name in raw.ROWS},
+        **{name: rows_of(mine[name], without=("fake",) if "fake" in mine[name] else ()) for name in raw.TABLES},
     }
     store = prepared(raw.Influencer.model_validate_json(json.dumps(body)), missing=rest.missing)
     store.published_peers = whole.published_peers

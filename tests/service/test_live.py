@@ -27,7 +27,7 @@ import pandas as pd
 import pytest
 
 from features import EventStore, build, open_tables
-from serving import schemas, service
+from serving import loading, schemas
 from serving.answers import Answers, moment
 from serving.keys import create, revoke
 from serving.launch import READY
@@ -379,8 +379,8 @@ def test_another_bundle_and_more_rows_are_taken_up(
     def likelihoods() -> list[float]:
         return [each.likelihood for each in live.answers.predict(request).predictions]
 
-    service.champion.cache_clear()
-    live = service.champion()
+    loading.champion.cache_clear()
+    live = loading.champion()
     first = likelihoods()
     before = live.loaded
     live.check()
@@ -409,7 +409,7 @@ def test_another_bundle_and_more_rows_are_taken_up(
     live.check()
     assert live.answers.as_of == moment
     assert live.answers.predict(request).predictions[0].baselines.followers == 123_456
-    service.champion.cache_clear()
+    loading.champion.cache_clear()
     gc.unfreeze()
 
 

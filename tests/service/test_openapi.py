@@ -17,9 +17,10 @@ from tests.random_tables import random_tables
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a schema cannot say is answered with 400 too: shares that add up to more than 1, an end before the start.
+# What a schema cannot say is answered with 400 too: shares that add up to more than 1, an end before the start; and an
+# outcome that contradicts one of before with 409.
 CONFIG = {
-    "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404"]}},
+    "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "409"]}},
 }
 SETTINGS = settings(
     max_examples=15,
@@ -38,7 +39,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         EventStore.prepare(tables, folder / "store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(folder / "bentoml"))
-        with running(data=folder / "store", model=made_bundle(folder / "bundle")) as url:
+        with running(data=folder / "store", model=made_bundle(folder / "bundle"), log=folder / "log") as url:
             config = schemathesis.Config.from_dict(CONFIG)
             yield schemathesis.openapi.from_url(f"{url}/docs.json", config=config)
 

@@ -533,7 +533,7 @@ def test_the_document_describes_the_service(client: httpx.Client) -> None:
         example = operation["requestBody"]["content"]["application/json"]["example"]
         answer = client.post(path, json=example)
         assert answer.status_code == 200, answer.text
-        assert answer.json()["predictions"], path
+        assert answer.json()["explanations" if path == "/v1/explain" else "predictions"], path
     for path, operations in document["paths"].items():
         if "get" in operations:
             examples = {each["name"]: each["example"] for each in operations["get"].get("parameters", [])}

@@ -147,7 +147,9 @@ def test_a_row_is_answered_by_itself(with_head: Bundle, past: Past) -> None:
     assert np.isfinite(together)[:, :8].all()
     for kind in ("object", "category"):
         other = X.astype({"goal": kind})
-        assert np.array_equal(with_head.incremental(other, with_head.distribution(other)), together, equal_nan=True)
+        assert np.array_equal(
+            with_head.incremental(goals(other), with_head.distribution(other)), together, equal_nan=True
+        )
 
 
 @pytest.mark.parametrize(

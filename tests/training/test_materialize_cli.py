@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from features import EventStore, open_tables
 from features.snapshot import Snapshot
-from serving import service
+from serving import loading
 from tests.models import made_bundle
 from tests.random_tables import random_tables
 from training.cli import main
@@ -47,9 +47,7 @@ def test_it_says_what_it_made_and_the_service_takes_it(
     assert as_json["accounts"] == 10
     for name, value in {"DATA": store, "SNAPSHOT": tmp_path / "snapshot", "MODEL": made_bundle(tmp_path / "b")}.items():
         monkeypatch.setenv(f"IMPEL_{name}", str(value))
-    service.load.cache_clear()
-    assert service.load().as_of == newest
-    service.load.cache_clear()
+    assert loading.load().as_of == newest
 
 
 def test_a_folder_of_something_else_is_refused_in_one_line(store: Path, tmp_path: Path) -> None:

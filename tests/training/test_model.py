@@ -123,7 +123,7 @@ def test_the_same_files_with_one_thread_or_two(tmp_path: Path) -> None:
             model.fit(X, actions, posted=posted, **times(rows))
         model.bundle_.save(tmp_path / f"{threads}")
     one, two = ({file.name: file.read_bytes() for file in (tmp_path / f"{n}").iterdir()} for n in (1, 2))
-    assert len(one) == 6
+    assert len(one) == 7
     assert one == two
 
 

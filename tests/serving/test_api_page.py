@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from serving import client, openapi, reference
+from serving import api_page, client, openapi
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference.page(), "make docs"
+    assert PAGE.read_text(encoding="utf-8") == api_page.page(), "make docs"
 
 
 def test_it_has_every_operation_model_and_link() -> None:
-    page = reference.page()
+    page = api_page.page()
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     document = openapi.document()
     operations = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
@@ -25,7 +25,7 @@ def test_it_has_every_operation_model_and_link() -> None:
 
 
 def test_its_example_is_python_that_the_client_understands() -> None:
-    code = re.search(r"```python\n(.*?)```", reference.page(), re.DOTALL)
+    code = re.search(r"```python\n(.*?)```", api_page.page(), re.DOTALL)
     assert code is not None
     before, _, after = code[1].partition("with ImpelClient")
     names: dict[str, object] = {}
