@@ -9,7 +9,10 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("make ", "source ", "eval ", "docker ", "impel serve", "impel doctor", "impel bento", "curl ")
@@ -35,17 +38,17 @@ def environment() -> dict[str, str]:
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
 
 
-def run(page: str, place: Path) -> dict[str, str]:
-    """Run the commands of a page in order in a folder; return what each said on stdout."""
+def run(page: str, place: Path, *, done: Collection[str] = ()) -> dict[str, str]:
+    """Run the commands of a page in order in a folder, but those done before; return what each said on stdout."""
     said = {}
     for command in commands(page):
-        if command.startswith(ELSEWHERE):
+        if command.startswith(ELSEWHERE) or command in done:
             continue
-        done = subprocess.run(
+        ended = subprocess.run(
             ["bash", "-c", command], cwd=place, env=environment(), capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{page}: {command}\n{done.stdout}\n{done.stderr}"
-        said[command] = done.stdout
+        assert ended.returncode == 0, f"{page}: {command}\n{ended.stdout}\n{ended.stderr}"
+        said[command] = ended.stdout
     return said
 
 
