@@ -70,9 +70,8 @@ def walk_forward(
     order = np.argsort(decided.to_numpy(), kind="stable")
     for number in range(1, len(cuts) + 1):
         test = order[((block == number) & closed.notna().to_numpy())[order]]
-        if not len(test):
-            continue
-        known = (closed <= decided.iloc[test[0]]).to_numpy() & (block < number)
+        # The cut is the block's first decision, be its outcome complete or open to this day.
+        known = (closed <= cuts[number - 1]).to_numpy() & (block < number)
         train = order[known[order]]
         if len(train) >= min_train and len(test) >= min_test:
             yield train, test

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.errors import SettingError
@@ -188,26 +188,39 @@ def test_wrong_times(decided: list[float], closed: list[float], message: str) ->
     number=st.integers(1, 8),
     first_share=st.floats(0.05, 0.95),
     grouped=st.booleans(),
+    finished=st.booleans(),
+)
+# A campaign whose first activation is still open, and whose next one is decided after the next block's first.
+@example(
+    rows=[(0, 0, 0), (10, None, 1), (20, 5, 2), (50, 1, 1)],
+    number=3,
+    first_share=0.25,
+    grouped=True,
+    finished=False,
 )
 def test_embargo(
     rows: list[tuple[int, int | None, int]],
     number: int,
     first_share: float,
     grouped: bool,  # noqa: FBT001 - hypothesis passes by name
+    finished: bool,  # noqa: FBT001
 ) -> None:
     decided = days([day for day, _, _ in rows])
-    closed = days([np.nan if lasts is None else day + lasts for day, lasts, _ in rows])
+    closed = days([day + (lasts or 0) if finished or lasts is not None else np.nan for day, lasts, _ in rows])
     group = np.array([member for _, _, member in rows])
     found = folds(decided, closed, folds=number, first_share=first_share, groups=group if grouped else None, **ALL)
     assert len(found) <= number
     tested = [position for _, test in found for position in test]
     assert len(tested) == len(set(tested))
-    before = pd.Timestamp.min
-    for train, test in found:
+    start = decided.groupby(group).transform("min") if grouped else decided
+    moment = pd.Timestamp.min
+    for place, (train, test) in enumerate(found):
         check_embargo(decided, closed, train, test)
-        assert decided.iloc[test].min() >= before
-        before = decided.iloc[test].min()
+        assert start.iloc[test].min() >= moment
+        if finished:  # else an open activation may have begun the block, somewhere after the block before
+            moment = start.iloc[test].min()
         # All that was known is trained on, but for what is tested now or later.
-        known = set(np.flatnonzero(closed <= before))
-        later = set(np.flatnonzero(decided >= before))
-        assert known - later <= set(train) | set(test)
+        known = set(np.flatnonzero(closed <= moment))
+        tested_later = {position for _, test in found[place:] for position in test}
+        assert known <= set(train) | tested_later
+        moment = start.iloc[test].max()
