@@ -92,13 +92,14 @@ class Attribution:
         score, posted = bundle.scores(matrix, goal)
         opinion = bundle.opinion(matrix, goal)
         own = np.column_stack([score, posted, np.zeros(len(matrix))])
-        rungs = matrix[:, :0]
+        between = None
         if opinion is not None:
             own[:, 3] = opinion(at_least)
-            rungs = opinion.rung(at_least)[:, None]
+            between = np.column_stack(opinion.between(at_least))
         for number in np.unique(goal):
             rows = np.flatnonzero(goal == number)
-            base[rows], shares[rows] = self._shares(int(number), matrix[rows], rungs[rows])
+            asked = None if between is None else between[rows]
+            base[rows], shares[rows] = self._shares(int(number), matrix[rows], asked)
         said = bundle.spec.distribution(goal, score, posted, opinion).likelihood(at_least)
         start = self._likelihood(goal, base, at_least)
         slopes = self._slopes(goal, base, own, at_least)
@@ -110,8 +111,11 @@ class Attribution:
         factor = np.where(far, (said - start) / np.where(far, way, 1.0), said * (1 - said))
         return Attributed(said, start, _added_up(factor[:, None] * logits, said - start, shares))
 
-    def _shares(self, goal: int, matrix: FloatArray, rungs: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the average scores of a goal's background, (n, 4), and what each feature adds: (n, 4, features)."""
+    def _shares(self, goal: int, matrix: FloatArray, between: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """Return the average scores of a goal's background, (n, 4), and what each feature adds: (n, 4, features).
+
+        `between` are the rungs around the number asked for and its part of the way between them, (n, 3).
+        """
         typical = self._background(goal)
         rows, features = matrix.shape
         base, shares = np.zeros((rows, _HEADS)), np.zeros((rows, _HEADS, features))
@@ -120,10 +124,11 @@ class Attribution:
         shares[:, 0] += self.bundle.spec.curves.contributions(matrix, np.full(rows, goal)) - typical.curves
         if self._posted is not None and typical.posted is not None:
             base[:, 2:3], shares[:, 2:3] = self._posted.values(matrix, typical.posted)
-        if self._thresholds is not None and typical.thresholds is not None:
-            asked = np.column_stack([matrix, rungs])
-            base[:, 3:], wide = self._thresholds.values(asked, typical.thresholds)
-            shares[:, 3:] = wide[:, :, :features]
+        if self._thresholds is not None and typical.thresholds is not None and between is not None:
+            for rung, part in ((between[:, 0], 1 - between[:, 2]), (between[:, 1], between[:, 2])):
+                rung_base, wide = self._thresholds.values(np.column_stack([matrix, rung]), typical.thresholds)
+                base[:, 3:] += part[:, None] * rung_base
+                shares[:, 3:] += part[:, None, None] * wide[:, :, :features]
         return base, shares
 
     def _likelihood(self, goal: NDArray[np.intp], scores: FloatArray, at_least: FloatArray) -> FloatArray:

@@ -152,7 +152,7 @@ class Metadata(Record):
 class Spec(Record):
     """All of a bundle but its boosters; `bundle.json` on disk."""
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     encoding: Encoding
     curves: Curves
     goals: dict[str, GoalShape]

@@ -24,7 +24,9 @@ EVERY = 3
 class Opinion:
     """The logit of P(actions >= k) that a booster states for n rows, non-increasing in k.
 
-    Thresholds are told to the booster on the scale of the goal, log k - log scale, rounded down to one of its rungs.
+    Thresholds are told to the booster on the scale of the goal, log k - log scale, as one of its rungs. A rung stands
+    for the whole number of actions that it learnt from (see `examples`); between two of these the logit is a straight
+    line in log k.
 
     Parameters
     ----------
@@ -46,14 +48,15 @@ class Opinion:
 
     def __call__(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of reaching at_least (n,), whole numbers from 1."""
-        place = self._place(at_least)
-        if self._table is not None:
-            return np.asarray(self._table[place, np.arange(len(place))])
-        return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+        lower, upper, part = self._between(at_least)
+        here, there = self._said(lower), self._said(upper)
+        # Rounding must not take it below the upper rung, where the next line begins.
+        return np.maximum(here + part * (there - here), there)
 
-    def rung(self, at_least: FloatArray) -> FloatArray:
-        """Return what the booster is told of at_least (n,), whole numbers from 1."""
-        return self._rungs[self._place(at_least)]
+    def between(self, at_least: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the rungs around at_least (n,), whole numbers from 1, and which part of the way it is between them."""
+        lower, upper, part = self._between(at_least)
+        return self._rungs[lower], self._rungs[upper], part
 
     def scaled(self, share: FloatArray) -> Opinion:
         """Return the opinion on a share of the actions (n,): that it reaches k where all of them reach k / share."""
@@ -69,9 +72,24 @@ class Opinion:
             stacked[:, :, :-1], stacked[:, :, -1] = self._matrix, self._rungs[:, None]
             self._table = self._predict(stacked.reshape(-1, features + 1)).reshape(rungs, rows)
 
-    def _place(self, at_least: FloatArray) -> NDArray[np.intp]:
-        place = np.searchsorted(self._rungs, np.log(at_least) - self._log_scale, side="right") - 1
-        return np.maximum(place, 0)
+    def _between(self, at_least: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+        log = np.log(at_least)
+        lower = np.maximum(np.searchsorted(self._rungs, log - self._log_scale, side="right") - 1, 0)
+        upper = np.minimum(lower + 1, len(self._rungs) - 1)
+        start, end = (np.log(actions_of(self._log_scale + self._rungs[place])) for place in (lower, upper))
+        # Beyond the last rung, and where two rungs are the same whole number, there is no way to go.
+        way = np.where(end > start, end - start, np.inf)
+        return lower, upper, np.minimum(np.maximum((log - start) / way, 0.0), 1.0)
+
+    def _said(self, place: NDArray[np.intp]) -> FloatArray:
+        if self._table is not None:
+            return np.asarray(self._table[place, np.arange(len(place))])
+        return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+
+
+def actions_of(log: FloatArray) -> FloatArray:
+    """Return the whole number of actions, from 1, that a threshold stands for whose logarithm is given."""
+    return np.maximum(np.ceil(np.exp(log)), 1.0)
 
 
 def examples(
@@ -82,7 +100,7 @@ def examples(
     Each row is asked about every third rung, the next row about those one further: neighbours say much the same. Rungs
     that mean the same whole number of actions count once, as the highest of them.
     """
-    wanted = np.maximum(np.ceil(np.exp(log_scale[:, None] + rungs)), 1.0)
+    wanted = actions_of(log_scale[:, None] + rungs)
     last = np.column_stack([wanted[:, :-1] != wanted[:, 1:], np.ones(len(wanted), dtype=bool)])
     turn = np.add.outer(np.arange(len(wanted)), np.arange(len(rungs))) % EVERY == 0
     row, rung = np.nonzero(last & turn)

@@ -335,7 +335,7 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("unknown key", lambda spec: spec.update(extra=1), "extra: Extra inputs are not permitted"),
     ("unknown inner key", lambda spec: spec["pool"].update(extra=1), r"pool\.extra: Extra inputs"),
     ("key gone", lambda spec: spec.pop("curves"), "curves: Field required"),
-    ("format", lambda spec: spec.update(format=1), "has bundle format 1, this version reads 3"),
+    ("format", lambda spec: spec.update(format=1), "has bundle format 1, this version reads 4"),
     ("no format", lambda spec: spec.pop("format"), "has bundle format None"),
     ("not finite", lambda spec: spec["pool"].update(log_mean="nan"), r"pool\.log_mean"),
     ("negative weight", lambda spec: spec["pool"].update(weight=-1.0), r"pool\.weight"),
