@@ -228,7 +228,11 @@ def outsider(given: Activations, *, linear: bool) -> Answers:
         )
     else:
         model = HistGradientBoostingClassifier(
-            learning_rate=0.05, max_leaf_nodes=15, categorical_features=past.encoding.text_columns, early_stopping=True
+            learning_rate=0.05,
+            max_leaf_nodes=15,
+            categorical_features=past.encoding.text_columns,
+            early_stopping=True,
+            random_state=0,
         )
 
     never = np.isnan(past.matrix).all(axis=0)
