@@ -34,8 +34,8 @@ FIRST_SHARE = 0.7
 PLACES = 20
 
 
-def judged(store: EventStore, truth: MarketTruth) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return all candidates of the tested campaigns, as `Judged.everyone`, and the activations of these campaigns."""
+def learnt(store: EventStore) -> tuple[Fold, pd.DataFrame]:
+    """Return what is learnt from the first 70 % of the activations, and the activations of the later campaigns."""
     rows = store.activations()
     X = build(store, rows)
     known = break_even(rows["fee"].to_numpy(np.float64), rows["value_per_action"].to_numpy(np.float64))
@@ -45,9 +45,12 @@ def judged(store: EventStore, truth: MarketTruth) -> tuple[pd.DataFrame, pd.Data
         rows["decided_at"], rows["closed_at"], folds=1, first_share=FIRST_SHARE, groups=rows["campaign_id"]
     )
     fold = Fold.fit(ActionModel(), rows.iloc[train], X.iloc[train], seed=0)
-    hired = fold.hired(rows.iloc[test], X.iloc[test])
-    everyone = fold.candidates(hired, truth, progress=lambda line: click.echo(line, err=True)).everyone
-    return everyone, hired
+    return fold, fold.hired(rows.iloc[test], X.iloc[test])
+
+
+def judged(fold: Fold, hired: pd.DataFrame, truth: MarketTruth) -> pd.DataFrame:
+    """Return all candidates of the campaigns of `hired`, as `Judged.everyone`."""
+    return fold.candidates(hired, truth, progress=lambda line: click.echo(line, err=True)).everyone
 
 
 def shares(everyone: pd.DataFrame, hired: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +116,9 @@ def main(*, seeds: tuple[int, ...], influencers: int, campaigns: int, folder: Pa
         place = market(seed, folder, influencers=influencers, campaigns=campaigns)
         store = prepared(place, folder)
         click.echo(f"\nmarketplace {seed}\n")
-        for line in lines(shares(*judged(store, MarketTruth(place / "truth.parquet", store)))):
+        fold, hired = learnt(store)
+        everyone = judged(fold, hired, MarketTruth(place / "truth.parquet", store))
+        for line in lines(shares(everyone, hired)):
             click.echo(line)
 
 

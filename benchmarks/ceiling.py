@@ -1,0 +1,195 @@
+"""How far any model could go with these features: `python -m benchmarks.ceiling --help`.
+
+A booster is taught the *true* expected actions and *true* likelihoods of candidates of other simulated marketplaces, so
+that neither luck nor want of outcomes can hurt it. What it misses of the truth, the features do not show; what the
+model that ships misses beyond that is for want of outcomes, or its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+import lightgbm
+import numpy as np
+
+from benchmarks.markets import market, prepared
+from benchmarks.rosters import judged, learnt, shares
+from features import build
+from training import metrics
+from training.policies import MODEL, PER_FEE
+from training.truth import MarketTruth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from features.store import EventStore
+    from serving.distribution import FloatArray
+    from serving.encoding import Encoding
+
+_AT_ONCE = 20_000  # candidates whose features are in memory at a time
+_ROUNDS, _PATIENCE = 2_000, 50
+_SETTINGS = {
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 50,
+    "feature_fraction": 0.5,
+    "max_bin": 63,
+    "seed": 0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+class Taught(NamedTuple):
+    """What was learnt from truth: the log of the expected actions, what to multiply with, and the likelihood."""
+
+    log_actions: lightgbm.Booster
+    likelihood: lightgbm.Booster
+    smearing: dict[float, float]  # by code of the goal: the mean of an exponential is more than that of the mean
+
+
+class Lesson(NamedTuple):
+    """Candidates with the truth: encoded features with log `at_least` as the last column, and true figures."""
+
+    matrix: FloatArray
+    actions: FloatArray
+    likelihood: FloatArray
+
+
+def lesson(store: EventStore, pairs: pd.DataFrame, encoding: Encoding) -> Lesson:
+    """Return candidates as lessons; `pairs` are rows of the truth."""
+    parts = [pairs.iloc[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE)]
+    matrix = np.vstack([encoding.matrix(build(store, part.reset_index(drop=True))) for part in parts])
+    asked, actions, likelihood = pairs[["at_least", "expected_actions", "likelihood"]].to_numpy(np.float64).T
+    return Lesson(np.column_stack([matrix, np.log(asked)]), actions, likelihood)
+
+
+def teach(lessons: list[Lesson], encoding: Encoding) -> Taught:
+    """Learn from all lessons but the last, which says when to stop."""
+    *given, last = lessons
+
+    def booster(objective: str, labels: list[FloatArray]) -> lightgbm.Booster:
+        data = lightgbm.Dataset(
+            np.vstack([one.matrix for one in given]),
+            np.concatenate(labels[:-1]),
+            categorical_feature=encoding.text_columns,
+        )
+        return lightgbm.train(
+            {**_SETTINGS, "objective": objective},
+            data,
+            num_boost_round=_ROUNDS,
+            valid_sets=[data.create_valid(last.matrix, labels[-1])],
+            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+        )
+
+    log_actions = booster("regression", [np.log(one.actions) for one in lessons])
+    said = np.exp(np.asarray(log_actions.predict(last.matrix)))
+    goal = last.matrix[:, encoding.features.index("goal")]
+    smearing = {code: float(last.actions[goal == code].sum() / said[goal == code].sum()) for code in np.unique(goal)}
+    return Taught(log_actions, booster("cross_entropy", [one.likelihood for one in lessons]), smearing)
+
+
+def as_taught(everyone: pd.DataFrame, asked: Lesson, taught: Taught, encoding: Encoding) -> pd.DataFrame:
+    """Return all candidates with what was learnt from truth in the place of what the model says."""
+    goal = asked.matrix[:, encoding.features.index("goal")]
+    smearing = np.array([taught.smearing.get(code, 1.0) for code in goal])
+    actions = np.exp(np.asarray(taught.log_actions.predict(asked.matrix))) * smearing
+    value = actions * (everyone["value"] / everyone["actions"]).to_numpy(np.float64)  # what an action is worth
+    fee = everyone["fee"].to_numpy(np.float64)
+    return everyone.assign(
+        **{
+            f"likelihood_{MODEL}": np.asarray(taught.likelihood.predict(asked.matrix)),
+            "expected_value": value,
+            f"score_{MODEL}": value - fee,
+            f"score_{MODEL}{PER_FEE}": value / fee,
+        }
+    )
+
+
+def figures(everyone: pd.DataFrame, hired: pd.DataFrame) -> dict[str, float]:
+    """Return log loss and AUC against the true likelihood, errors of log values, and what rosters earn."""
+    true, said = (everyone[name].to_numpy(np.float64) for name in ("outcome", f"likelihood_{MODEL}"))
+    missed = np.log(everyone["expected_value"] / everyone["value"])
+    earned = shares(everyone, hired).loc["all"]
+    return {
+        "log loss": float(metrics.log_losses(true, said).mean()),
+        "AUC": metrics.auc(true, said),
+        "variance of the log value's error": float(missed.var()),
+        "twenty places: value": earned["value"],
+        "after fees": earned["net_value"],
+        "as much spent: value": earned["spend_value"],
+        "after fees ": earned["spend_net_value"],
+    }
+
+
+def lines(found: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Yield a table."""
+    names = list(next(iter(found.values())))
+    yield f"| | {' | '.join(names)} |"
+    yield "|---" * (len(names) + 1) + "|"
+    for who, row in found.items():
+        yield f"| {who} | {' | '.join(f'{row[name]:.3f}' for name in names)} |"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seed", "seeds", type=int, multiple=True, required=True, help="A marketplace to ask about.")
+@click.option("--teach", "teachers", type=int, multiple=True, required=True, help="One to learn from; two at least.")
+@click.option("--candidates", default=25_000, show_default=True, help="Of each marketplace that is learnt from.")
+@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
+@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".impel/benchmarks"),
+    show_default=True,
+    help="Where marketplaces and stores are kept.",
+)
+def main(
+    *,
+    seeds: tuple[int, ...],
+    teachers: tuple[int, ...],
+    candidates: int,
+    influencers: int,
+    campaigns: int,
+    folder: Path,
+) -> None:
+    """Print how close the model comes to the truth, and how close the features would let anyone come."""
+    if len(teachers) < 2 or set(teachers) & set(seeds):
+        raise click.UsageError("--teach needs two marketplaces at least, none of which is asked about.")
+
+    def opened(seed: int) -> tuple[EventStore, MarketTruth]:
+        place = market(seed, folder, influencers=influencers, campaigns=campaigns)
+        store = prepared(place, folder)
+        return store, MarketTruth(place / "truth.parquet", store)
+
+    for seed in seeds:
+        store, truth = opened(seed)
+        fold, hired = learnt(store)
+        encoding = fold.model.bundle_.spec.encoding
+        lessons = []
+        for teacher in teachers:
+            other, known = opened(teacher)
+            pairs = known.pairs(other.activations()["campaign_id"].unique())
+            pairs = pairs.sample(min(candidates, len(pairs)), random_state=0)
+            lessons.append(lesson(other, pairs, encoding))
+            click.echo(f"  {len(pairs):,} candidates of marketplace {teacher}", err=True)
+        taught = teach(lessons, encoding)
+        everyone = judged(fold, hired, truth)
+        keys = ["campaign_id", "account_id"]
+        asked = lesson(store, everyone[keys].merge(truth.pairs(hired["campaign_id"].unique()), on=keys), encoding)
+        found = {
+            "the model": figures(everyone, hired),
+            "taught the truth": figures(as_taught(everyone, asked, taught, encoding), hired),
+        }
+        click.echo(f"\nmarketplace {seed}\n")
+        for line in lines(found):
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
