@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Without one of these a brief asks for something else.
 _NEEDED = {"goal", "vertical", "starts_at", "attribution_days"}
+# As a moment it is none.
 _NEVER = np.iinfo(np.int64).min
 _PLAIN = ("goal", "vertical", "brand_id", "brief", "value_per_action", "budget")
 
@@ -46,7 +47,7 @@ class Campaigns:
         # The store has them by their ids, by which they stay where they are equally new.
         newest = np.argsort(-np.where(last > _NEVER, last, starts), kind="stable")
         self._newest = newest[known[newest]]
-        self._campaigns = campaigns.assign(decided=pd.to_datetime(last).where(last > _NEVER))
+        self._campaigns = campaigns.assign(decided=last.view("datetime64[us]"))
         self._hired = _Grouped.of(place[made], len(ids))
         # Numbers in place of ids: there may be millions.
         self._ids = store.accounts["account_id"].to_numpy(dtype=object)
