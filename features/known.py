@@ -94,10 +94,10 @@ class KnownAccount:
         """The same posts, and none where no number of followers is known: for rates."""
         return self.season.of_pairs(self.has_stats)
 
-    def posts_of(self, account: IntArray, decided_at: IntArray) -> Window:
+    def posts_of(self, account: IntArray, decided_at: IntArray, *, days: float = POST_DAYS) -> Window:
         """Return the known posts of any accounts of the bucket."""
         posts = self.bucket.events["posts"]
-        window = History(posts, account, decided_at, POST_LAG).window(days=POST_DAYS)
+        window = History(posts, account, decided_at, POST_LAG).window(days=days)
         return window.valid(posts.codes("known_at"), posts.codes("superseded_at"))
 
     def beside_posts(self, table: str, *, days: float) -> Window:
@@ -135,6 +135,17 @@ class KnownAccount:
     def outcomes(self) -> Window:
         """The account's own activations whose outcome is settled."""
         return _settled(History(self.bucket.outcomes, self.account, self.decided_at))
+
+    @cached_property
+    def decisions(self) -> Window:
+        """The account's own activations that were decided, in the order in which they close.
+
+        Of those not in `outcomes` nothing may be looked at but who decided, when and for which fee.
+        """
+        outcomes = self.bucket.outcomes
+        first, stop = outcomes.offsets[self.account], outcomes.offsets[self.account + 1]
+        every = Window(outcomes.at, outcomes.columns, outcomes.every, first, stop, self.decided_at)
+        return every.valid(outcomes.codes("decided_at"), outcomes.codes("until"))
 
     @cached_property
     def influencer_outcomes(self) -> Window:

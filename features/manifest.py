@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import duckdb
 
-LAYOUT = 8
+LAYOUT = 9
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 
 

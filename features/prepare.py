@@ -161,7 +161,7 @@ def _add(
                         left_out += sources
             changed = {name: len(ids) for name, ids in fresh.items()}
             changed |= {"campaign_audience": sizes["campaign_audience"], "activations": sizes["outcomes"]}
-            changed |= {"follower_labels": sizes["followers"]}
+            changed |= {"follower_labels": sizes["followers"], "slices": sizes["audiences"]}
             whole = {name: _whole(addition, name) for name in changed if changed[name] or name not in before.whole}
             if left_out:
                 whole["strangers"] = lookback.strangers(addition, left_out)
@@ -289,10 +289,10 @@ def _whole(addition: Addition, name: str) -> str:
     database, folder = addition.database, addition.folder
     query, order = queries.WHOLE[name]
     stored = addition.before.whole.get(name)
-    if stored is not None and name in {"campaign_audience", "activations", "follower_labels"}:
+    if stored is not None and name in {"campaign_audience", "slices", "activations", "follower_labels"}:
         there = f"FROM read_parquet('{folder / stored}')"
-        # A campaign may come again as it is, and its audience with it.
-        new = f"({query}) EXCEPT {there}" if name == "campaign_audience" else query
+        # A campaign may come again as it is, and its audience with it; slices do all the time.
+        new = f"({query}) EXCEPT {there}" if name in {"campaign_audience", "slices"} else query
         query = f"({new}) UNION ALL {there}"
     file = f"{name}-{addition.tag}.parquet"
     pq.write_table(database.sql(f"FROM ({query}) ORDER BY {order}").to_arrow_table(), folder / file)

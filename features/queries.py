@@ -156,6 +156,7 @@ WHOLE = {
         """,
         "decided_at, campaign_id, account_id, closed_at, actions, fee",
     ),
+    "slices": ("SELECT DISTINCT dimension, bucket FROM audiences SEMI JOIN listed_accounts USING (account_id)", "ALL"),
     "follower_labels": (
         """
         SELECT follower_id, observed_at, followers::DOUBLE AS followers, following::DOUBLE AS following,

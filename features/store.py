@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from features.briefs import TEXT, Briefs
+from features.codes import SLICE_SEPARATOR, codes
 from features.errors import DataError
 from features.follower_classifier import default_classifier
 from features.manifest import Manifest, has_grown
@@ -154,6 +155,18 @@ class EventStore:
     def owner_of(self) -> IntArray:
         """The (accounts,) place of each account in its bucket."""
         return self.accounts["owner"].to_numpy(np.int64)
+
+    @cached_property
+    def slice_of(self) -> dict[int, tuple[str, str]]:
+        """Dimension and bucket of each slice of audience reports, by its code."""
+        table = pd.read_parquet(self.file("slices"))
+        named = list(zip(table["dimension"].tolist(), table["bucket"].tolist(), strict=True))
+        return dict(zip(codes(SLICE_SEPARATOR.join(name) for name in named).tolist(), named, strict=True))
+
+    @cached_property
+    def campaign_of(self) -> dict[int, int]:
+        """The place of each campaign by the code of its id."""
+        return {number: place for place, number in enumerate(codes(self.campaigns["campaign_id"].tolist()).tolist())}
 
     @cached_property
     def platform(self) -> pd.api.extensions.ExtensionArray:

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,7 +19,9 @@ from features.authenticity import evidence
 from features.briefs import Briefs
 from features.errors import DataError, SettingError
 from features.materialize import materialize, materialize_beside
+from features.timeline import timeline
 from serving import schemas
+from serving.campaigns import Campaigns
 from serving.explain import explain
 from serving.pairs import Accounts, Pairs
 from serving.prediction_log import Answered
@@ -30,6 +32,7 @@ from serving.unknown import prepared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from features.events import IntArray
     from features.snapshot import Snapshot
     from features.store import EventStore
     from serving.predictor import FloatArray, Predictor
@@ -142,6 +145,9 @@ class Answers:
         page = ranking.page(after)
         pairs = Pairs(self.accounts, ranking.briefs, page.rows, page.fee)
         scores = self._scores(pairs, request.brief, page.fee, _numbers(request.at_least for _ in page.rows))
+        predictions = self._predictions(pairs, scores, reasons=request.reasons)
+        for row, fee, account in zip(predictions, page.fee.tolist(), self._summaries(page.rows), strict=True):
+            row["fee"], row["account"] = None if fee != fee else fee, account  # noqa: PLR0124
         return schemas.RankResponse.model_validate(
             {
                 "model_version": self.predictor.version,
@@ -150,7 +156,7 @@ class Answers:
                 "considered": ranking.considered,
                 "matching": ranking.matching,
                 "incremental": self._incremental(request.brief),
-                "predictions": self._predictions(pairs, scores, reasons=request.reasons),
+                "predictions": predictions,
                 "next_cursor": None if page.last is None else page.last.written(asked),
             }
         )
@@ -189,14 +195,11 @@ class Answers:
         found = evidence(self.store, account_id, self.as_of)
         snapshot, row = self.snapshot, self.snapshot.row_of[account_id]
         values = _records({name: snapshot.features[[row], column] for name, column in snapshot.column_of.items()})[0]
-        texts = {
-            name: None if text is None or text != text else text  # noqa: PLR0124
-            for name, text in snapshot.accounts.iloc[row].items()
-        }
+        over_time = timeline(self.store, account_id, self.as_of)
         names = ("score", "networks", "reach", "amplification", "network")
         return schemas.AccountResponse.model_validate(
             {
-                **texts,
+                **_texts(snapshot.accounts.iloc[[row]])[0],
                 "features_as_of": self._as_of(),
                 "followers": values["usual followers"],
                 "engagement_rate": values["engagement_rate_median_90d"],
@@ -210,8 +213,17 @@ class Answers:
                     **{name: getattr(found, name) for name in ("fake_share", "low", "high", "summary")},
                     "signals": [asdict(signal) for signal in found.signals],
                 },
+                "audience": over_time.audience,
+                "followers_over_time": _dicts(over_time.followers),
+                "posts_over_time": _dicts(over_time.posts),
+                "track_record": _dicts(over_time.activations),
             }
         )
+
+    def campaigns(self, request: schemas.CampaignsRequest) -> schemas.CampaignsResponse:
+        """Say which campaigns of the data are known, the newest first."""
+        matching, found = self._campaigns.found(request)
+        return schemas.CampaignsResponse(features_as_of=self._as_of(), matching=matching, campaigns=found)
 
     def model(self) -> schemas.ModelResponse:
         """Say which model answers, out of which data."""
@@ -223,6 +235,18 @@ class Answers:
             features=len(self.predictor.bundle.features),
             training=self.predictor.bundle.metadata.model_dump(mode="json"),
         )
+
+    @cached_property
+    def _campaigns(self) -> Campaigns:
+        return Campaigns(self.store, self.as_of)
+
+    def _summaries(self, rows: IntArray) -> list[dict[str, Any]]:
+        """Return what tells accounts from others, as `schemas.AccountSummary` wants it."""
+        snapshot = self.snapshot
+        texts = _texts(snapshot.accounts.iloc[rows][["influencer_id", "platform", "country", "language"]])
+        names = ("fake_share", "fake_share_low", "fake_share_high")
+        shares = _records({name: snapshot.features[rows, snapshot.column_of[name]] for name in names})
+        return [{**text, **share} for text, share in zip(texts, shares, strict=True)]
 
     def _scores(self, pairs: Pairs, brief: schemas.Brief, fee: FloatArray, at_least: FloatArray) -> dict[str, Any]:
         """Return what `Predictor.score` says of the pairs."""
@@ -320,6 +344,23 @@ def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
         for values in columns.values()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _texts(accounts: pd.DataFrame) -> list[dict[str, str | None]]:
+    """Return texts as one dict per row, with None for those that are unknown."""
+    columns = [[text if isinstance(text, str) else None for text in accounts[name].tolist()] for name in accounts]
+    return [dict(zip(accounts.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return named tuples as dicts; moments are UTC."""
+    return [
+        {
+            name: value.tz_localize("UTC").to_pydatetime() if isinstance(value, pd.Timestamp) else value
+            for name, value in row._asdict().items()
+        }
+        for row in rows
+    ]
 
 
 def moment(text: str) -> pd.Timestamp:

@@ -64,6 +64,14 @@ def page() -> str:
 def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"## {method.upper()} {path}\n"
     yield f"{operation['summary']}.\n"
+    parameters = operation.get("parameters", ())
+    if parameters:
+        yield "| parameter | type | default | meaning |\n|---|---|---|---|"
+        for each in parameters:
+            kind = each["schema"]
+            default = "required" if each.get("required") else _default(kind.get("default"))
+            yield f"| `{each['name']}` | {_type(kind)} | {default} | {_cell(each['description'])} |"
+        yield ""
     body = operation.get("requestBody")
     if body is not None:
         (content,) = body["content"].values()

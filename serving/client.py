@@ -18,6 +18,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from features.errors import SettingError
+from serving.backtest import BacktestResponse
 from serving.exchange import (
     FailedError,
     InvalidRequestError,
@@ -32,6 +33,7 @@ from serving.raw import Influencer, ScoreRequest
 from serving.schemas import (
     AccountResponse,
     Brief,
+    CampaignsResponse,
     Candidate,
     ExplainRequest,
     ExplainResponse,
@@ -55,7 +57,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountResponse",
     "AsyncImpelClient",
+    "BacktestResponse",
     "Brief",
+    "CampaignsResponse",
     "Candidate",
     "ExplainRequest",
     "ExplainResponse",
@@ -99,6 +103,8 @@ RANK = Operation("POST", "/v1/rank", RankResponse)
 SCORE = Operation("POST", "/v1/score", ScoreResponse)
 OUTCOMES = Operation("POST", "/v1/outcomes", OutcomesResponse)
 ACCOUNT = Operation("GET", "/v1/accounts/{account_id}", AccountResponse)
+CAMPAIGNS = Operation("GET", "/v1/campaigns", CampaignsResponse)
+BACKTEST = Operation("GET", "/v1/backtest", BacktestResponse)
 MODEL = Operation("GET", "/v1/model", ModelResponse)
 
 
@@ -126,11 +132,12 @@ class _Client(Generic[Http]):
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
         self._http: Http = self._kind(base_url=url, timeout=timeout, headers=authorization, limits=limits)
 
-    def _steps(self, method: str, path: str, request: BaseModel | None = None) -> Steps:
+    def _steps(self, method: str, path: str, request: BaseModel | None = None, **query: str | int | None) -> Steps:
         # Only what was set: a service of the version before need not know of fields that stayed as they are.
         body = None if request is None else request.model_dump_json(exclude_unset=True)
         headers = {} if body is None else {"Content-Type": "application/json"}
-        built = self._http.build_request(method, path, content=body, headers=headers)
+        asked = {name: value for name, value in query.items() if value is not None}
+        built = self._http.build_request(method, path, params=asked, content=body, headers=headers)
         return exchange(built, retries=self._retries, longest_wait=self._longest_wait)
 
 
@@ -195,6 +202,14 @@ class ImpelClient(_Client[httpx.Client]):
         """Say what is known of one account without a brief."""
         path = ACCOUNT.path.format(account_id=quote(account_id, safe=""))
         return _read(ACCOUNT, self._run(self._steps(ACCOUNT.method, path)))
+
+    def campaigns(self, search: str | None = None, limit: int | None = None) -> CampaignsResponse:
+        """Look up past and planned campaigns of the data, the newest first."""
+        return _read(CAMPAIGNS, self._run(self._steps(CAMPAIGNS.method, CAMPAIGNS.path, search=search, limit=limit)))
+
+    def backtest(self) -> BacktestResponse:
+        """Return the figures of the backtest that the service was started with."""
+        return _read(BACKTEST, self._run(self._steps(BACKTEST.method, BACKTEST.path)))
 
     def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""
@@ -283,6 +298,16 @@ class AsyncImpelClient(_Client[httpx.AsyncClient]):
         """Say what is known of one account without a brief."""
         path = ACCOUNT.path.format(account_id=quote(account_id, safe=""))
         return _read(ACCOUNT, await self._run(self._steps(ACCOUNT.method, path)))
+
+    async def campaigns(self, search: str | None = None, limit: int | None = None) -> CampaignsResponse:
+        """Look up past and planned campaigns of the data, the newest first."""
+        return _read(
+            CAMPAIGNS, await self._run(self._steps(CAMPAIGNS.method, CAMPAIGNS.path, search=search, limit=limit))
+        )
+
+    async def backtest(self) -> BacktestResponse:
+        """Return the figures of the backtest that the service was started with."""
+        return _read(BACKTEST, await self._run(self._steps(BACKTEST.method, BACKTEST.path)))
 
     async def model(self) -> ModelResponse:
         """Say which model answers, out of which data."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from serving.static import CONSOLE
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -17,6 +19,11 @@ _ALL = [
 # Pages load what lies beside them and nothing else; Swagger's own style sheet is partly inline.
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _PAGE = (b"content-security-policy", _POLICY.encode())
+_CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_CONSOLE_PAGE = (b"content-security-policy", _CONSOLE_POLICY.encode())
 _ANSWER = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NEVER_KEPT = (b"cache-control", b"no-store")
 # The style sheet and scripts of the documentation: the same for everybody.
@@ -34,14 +41,17 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        kept = scope["path"].startswith(_KEPT)
+        path = scope["path"]
+        policy = _CONSOLE_PAGE if path.startswith(f"{CONSOLE}/") else _PAGE
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
                 page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in given)
-                more = [*_ALL, _PAGE if page else _ANSWER]
-                message = {**message, "headers": [*given, *more] if kept else [*given, *more, _NEVER_KEPT]}
+                # What says itself how long it may be kept holds no prediction.
+                kept = path.startswith(_KEPT) or any(name == b"cache-control" for name, _ in given)
+                more = [*_ALL, policy if page else _ANSWER, *([] if kept else [_NEVER_KEPT])]
+                message = {**message, "headers": [*given, *more]}
             await send(message)
 
         await self.app(scope, receive, secured)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.errors import ImpelError, SettingError
 from serving.guard import on_loopback
+from serving.static import CONSOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ _VARIABLES = {
     "store": "IMPEL_STORE",
     "snapshot": "IMPEL_SNAPSHOT",
     "tracking_uri": "IMPEL_TRACKING_URI",
+    "backtest": "IMPEL_BACKTEST",
     "log": "IMPEL_LOG",
     "keys": "IMPEL_KEYS",
     "without_keys": "IMPEL_WITHOUT_KEYS",
@@ -51,9 +53,9 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
     host, port
         Where to listen; port 0 takes any free one.
     **settings
-        data, model, as_of, store, snapshot, tracking_uri, log, keys, without_keys, rate_limit, reload_seconds,
-        shadow_share, shadow_model: as the environment variables of `serving.service`, which hold where one is not
-        given.
+        data, model, as_of, store, snapshot, tracking_uri, backtest, log, keys, without_keys, rate_limit,
+        reload_seconds, shadow_share, shadow_model: as the environment variables of `serving.service`, which hold where
+        one is not given.
 
     Raises
     ------
@@ -73,7 +75,9 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
         from serving import loading, service  # noqa: PLC0415
         from serving.connections import Connection  # noqa: PLC0415
 
-        loading.champion()  # now, so that an error is one line and not the log of a server that could not start
+        # Now, so that an error is one line and not the log of a server that could not start.
+        loading.backtest()
+        loading.champion()
         config = uvicorn.Config(
             service.ImpelService.to_asgi(),
             http=Connection,
@@ -89,7 +93,8 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets=sockets)
                 if self.started:
-                    print(f"{READY}http://{address}", file=sys.stderr, flush=True)  # noqa: T201
+                    said = f"{READY}http://{address}\nThe console for marketers is at http://{address}{CONSOLE}"
+                    print(said, file=sys.stderr, flush=True)  # noqa: T201
 
         Announcing(config).run(sockets=[listening])
 

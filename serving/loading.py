@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.errors import SettingError
-from serving import fetch, openapi, schemas
+from serving import backtest_file, fetch, openapi, schemas
 from serving.reload import Live, Origin
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from features.snapshot import Snapshot
     from features.store import EventStore
     from serving.answers import Answers
+    from serving.backtest import BacktestResponse
     from serving.feedback import Feedback
 
 _CHALLENGER = "models:/impel@challenger"
@@ -70,6 +71,19 @@ def feedback() -> Feedback:
     from serving.feedback import Feedback  # noqa: PLC0415
 
     return Feedback(_folder("IMPEL_LOG"))
+
+
+@cache
+def backtest() -> BacktestResponse | None:
+    """Return the backtest that is shown, if any.
+
+    Raises
+    ------
+    ImpelError
+        Where it cannot be read.
+    """
+    folder = _folder("IMPEL_BACKTEST")
+    return None if folder is None else backtest_file.read(folder)
 
 
 def _live(role: str, model: str) -> Live:
@@ -155,3 +169,5 @@ def _warm_up(answers: Answers) -> None:
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
     answers.predict(schemas.PredictRequest.model_validate_json(body))
+    # Goes over all activations the first time.
+    answers.campaigns(schemas.CampaignsRequest(limit=1))

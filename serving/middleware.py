@@ -16,7 +16,7 @@ from serving import schemas
 from serving.request import REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -60,6 +60,7 @@ SPECIAL = {
     ("invalid-json", 400): "The body is no JSON.",
     ("unknown-field", 400): "The body has fields that do not exist, and no other fault.",
     ("unknown-account", 404): "The data do not know this account.",
+    ("no-backtest", 404): "This service shows no backtest; start it with --backtest DIR, which impel backtest wrote.",
 }
 """Code and status -> meaning, where a status has more than one code."""
 
@@ -75,6 +76,7 @@ _FIELDS = {
         schemas.Filters,
         schemas.OutcomesRequest,
         schemas.Outcome,
+        schemas.CampaignsRequest,
     )
     for name in model.model_fields
 }
@@ -250,18 +252,23 @@ def _translate(status: int, answer: bytes, request: bytes) -> schemas.Problem:
     if isinstance(content, dict) and content.keys() >= schemas.Problem.model_fields.keys() - {"errors", "request_id"}:
         return schemas.Problem.model_validate(content)
     if status == 400 and isinstance(content, dict) and isinstance(content.get("detail"), list):
-        return _invalid(content["detail"], request)
+        if any(error["type"] == "json_invalid" for error in content["detail"]):
+            return problem(400, code="invalid-json", detail=content["detail"][0]["msg"])
+        return invalid(content["detail"], json.loads(request or b"{}"))
     # BentoML puts the message of an exception with a status of its own into a list of one.
     if status in {400, 422} and isinstance(content, list) and content and isinstance(content[0], dict):
         return problem(status, detail=str(content[0].get("error", "")))
     return problem(status)
 
 
-def _invalid(found: list[dict[str, Any]], request: bytes) -> schemas.Problem:
-    """Return the problem of a body that pydantic refused, naming each place and the value received there."""
-    if any(error["type"] == "json_invalid" for error in found):
-        return problem(400, code="invalid-json", detail=found[0]["msg"])
-    sent = json.loads(request or b"{}")
+def invalid(found: Sequence[Any], sent: Any) -> schemas.Problem:
+    """Return the problem of a body or a query that pydantic refused, naming each place and the value received there.
+
+    Parameters
+    ----------
+    found : pydantic's errors
+    sent : what was refused
+    """
     errors = [_field_error(error, sent) for error in found]
     code = "unknown-field" if all(error.code == "unknown-field" for error in errors) else "invalid-request"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

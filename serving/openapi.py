@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from serving import raw, schemas
+from serving.backtest import BacktestResponse
 from serving.middleware import CODES, SPECIAL
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.ExplainResponse,
     schemas.RankRequest,
     schemas.RankResponse,
+    schemas.CampaignsResponse,
+    BacktestResponse,
     schemas.OutcomesRequest,
     schemas.OutcomesResponse,
     raw.ScoreRequest,
@@ -194,6 +197,21 @@ def document() -> dict[str, Any]:
                     "responses": {"200": _answer(schemas.AccountResponse), **_problems((404, 429, 500))},
                 }
             },
+            "/v1/campaigns": {
+                "get": {
+                    "operationId": "campaigns",
+                    "summary": "Past and planned campaigns of the data",
+                    "parameters": _query(schemas.CampaignsRequest, {"search": "food", "limit": 10}),
+                    "responses": {"200": _answer(schemas.CampaignsResponse), **_problems((400, 401, 403, 429, 500))},
+                }
+            },
+            "/v1/backtest": {
+                "get": {
+                    "operationId": "backtest",
+                    "summary": "What a backtest found of the model and of the usual rules",
+                    "responses": {"200": _answer(BacktestResponse), **_problems((401, 403, 404, 429, 500))},
+                }
+            },
             "/v1/model": {
                 "get": {
                     "operationId": "model",
@@ -261,6 +279,14 @@ def _answer(model: type[BaseModel]) -> dict[str, Any]:
 def _problems(statuses: tuple[int, ...]) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": _reference(schemas.Problem)}}
     return {str(status): {"description": CODES[status][1], "content": content} for status in statuses}
+
+
+def _query(model: type[BaseModel], example: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of a model as the parameters of a query."""
+    return [
+        {"name": name, "in": "query", "description": kind.pop("description"), "schema": kind, "example": example[name]}
+        for name, kind in model.model_json_schema()["properties"].items()
+    ]
 
 
 def _plain(path: str, meaning: str) -> dict[str, Any]:

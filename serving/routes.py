@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from serving import openapi
+from serving import openapi, static
 from serving.keys import SCOPES
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from serving.keys import Scope
 
+_FILE = f"{static.CONSOLE}/{{file}}"
 # What is asked before a caller can have a key: whether the service lives, and how it is to be asked.
 _OPEN = {
     "/",
@@ -26,6 +27,8 @@ _OPEN = {
     "/static_content/swagger-ui-bundle.js",
     "/static_content/swagger-ui-standalone-preset.js",
     "/static_content/swagger-initializer.js",
+    static.CONSOLE,
+    _FILE,
 }
 _SCOPES: dict[str, tuple[Scope, ...]] = {
     "/v1/outcomes": ("outcomes",),
@@ -39,6 +42,8 @@ def template(path: str) -> str | None:
     exact, patterns = _routes()
     if path in exact:
         return path
+    if path in static.files():
+        return _FILE
     return next((route for route, pattern in patterns.items() if pattern.fullmatch(path)), None)
 
 

@@ -22,6 +22,9 @@ MAX_BUCKETS = 200
 MAX_TEXT = 10_000
 MAX_FEES = 10_000
 MAX_CURSOR = 2_000
+MAX_SEARCH = 200
+MAX_CAMPAIGNS = 200
+MAX_HIRED = 1_000
 # Shares that were rounded one by one may add up to a little more than the whole.
 MAX_SHARES = 1.05
 INCREMENTAL = "What the incremental actions rest on, or why they are null. `actions` are always those attributed."
@@ -150,6 +153,17 @@ class ExplainRequest(Asked):
 
     brief: Brief
     candidates: list[Candidate] = Field(min_length=1, max_length=MAX_EXPLAINED)
+
+
+class CampaignsRequest(BaseModel):
+    """Which campaigns of the data are wanted: the query of an address, whose values are texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    search: str = Field(
+        "", max_length=MAX_SEARCH, description="Text within id, brand, vertical or brief, in upper or lower case."
+    )
+    limit: int = Field(50, ge=1, le=MAX_CAMPAIGNS, description="So many campaigns at most.")
 
 
 class Filters(Asked):
@@ -360,6 +374,25 @@ class PredictResponse(Answered):
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
 
 
+class AccountSummary(Answered):
+    """What a list of accounts shows of each; null is not known."""
+
+    influencer_id: str
+    platform: str
+    country: str | None
+    language: str | None
+    fake_share: float | None = Field(description="Of the followers.")
+    fake_share_low: float | None = Field(description="Lower end of its 90 % interval.")
+    fake_share_high: float | None = Field(description="Upper end of its 90 % interval.")
+
+
+class RankedPrediction(Prediction):
+    """A prediction with what tells the account from others."""
+
+    fee: float | None = Field(description="Of the request's `fees`.")
+    account: AccountSummary
+
+
 class ScoreResponse(Answered):
     """Predictions for the accounts of an influencer whom the data do not know, in the order asked.
 
@@ -396,8 +429,31 @@ class RankResponse(Answered):
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
     incremental: str = Field(description=INCREMENTAL)
-    predictions: list[Prediction]
+    predictions: list[RankedPrediction]
     next_cursor: str | None = Field(description="For the page that follows; null where this is the last one.")
+
+
+class Campaign(Answered):
+    """One campaign of the data, and what was known of it."""
+
+    campaign_id: str
+    brief: Brief | None = Field(
+        description="As a request takes it: without what no request may have, and without campaign_id. null where "
+        "that is the vertical or attribution_days."
+    )
+    decided_at: datetime | None = Field(description="The last decision for it; null where there was none.")
+    activations: int = Field(description="Accounts hired.")
+    fees: dict[str, float] = Field(
+        description=f"Fees of those hired by account, where they are known; {MAX_HIRED:,} at most."
+    )
+
+
+class CampaignsResponse(Answered):
+    """Campaigns that had started or been decided on, and those planned on which nobody has decided; newest first."""
+
+    features_as_of: datetime
+    matching: int = Field(description="Campaigns that were found, of which `limit` are told.")
+    campaigns: list[Campaign]
 
 
 class Refused(Answered):
@@ -465,6 +521,36 @@ class Authenticity(Answered):
     signals: list[Signal] = Field(description="The weightiest first.")
 
 
+class FollowersReading(Answered):
+    """One reading of the number of followers."""
+
+    at: datetime
+    followers: float
+
+
+class WeekOfPosts(Answered):
+    """The posts of seven days."""
+
+    week: datetime = Field(description="When the seven days begin.")
+    posts: int
+    reactions: float | None = Field(
+        description="Likes and comments of a post, median; null where none has any measured."
+    )
+    views: float | None = Field(description="Views of a post, median; null where none has any measured.")
+
+
+class PastActivation(Answered):
+    """One activation of the account."""
+
+    campaign_id: str
+    goal: str
+    vertical: str
+    decided_at: datetime
+    fee: float | None
+    actions: float | None = Field(description="null while they are counted.")
+    closed_at: datetime | None = Field(description="When counting ended; null while it goes on.")
+
+
 class AccountResponse(Answered):
     """What is known of one account without a brief."""
 
@@ -480,12 +566,24 @@ class AccountResponse(Answered):
     kred: Kred
     peerindex: PeerIndex
     authenticity: Authenticity
+    audience: dict[str, dict[str, float]] = Field(
+        description="Dimension -> bucket -> share, of the newest report of each dimension, the largest shares first; "
+        "200 buckets at most of each."
+    )
+    followers_over_time: list[FollowersReading] = Field(
+        description="Oldest first, 200 at most: of more, every so many are left out, never the newest."
+    )
+    posts_over_time: list[WeekOfPosts] = Field(
+        description="The last 52 weeks, oldest first. They end three days before features_as_of, since younger posts "
+        "are not counted anywhere."
+    )
+    track_record: list[PastActivation] = Field(description="Newest decision first, 50 at most.")
 
 
 class FieldError(Answered):
     """One thing that is wrong with a request."""
 
-    at: str = Field(description="JSON pointer (RFC 6901) into the body.")
+    at: str = Field(description="JSON pointer (RFC 6901) into the body, or into the query as if it were one.")
     code: str
     message: str
 

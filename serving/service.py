@@ -3,9 +3,9 @@
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
 registry name; by default what the bento holds, else the champion), IMPEL_AS_OF, IMPEL_STORE (the folder of the
 prepared event store), IMPEL_SNAPSHOT (what `impel materialize` made of it; otherwise one is made at the start),
-IMPEL_TRACKING_URI, IMPEL_LOG (the folder that predictions and outcomes are logged in), IMPEL_KEYS (the file of the API
-keys), IMPEL_WITHOUT_KEYS, IMPEL_RATE_LIMIT, IMPEL_RELOAD_SECONDS, IMPEL_SHADOW_SHARE and IMPEL_SHADOW_MODEL.
-`impel serve` sets them.
+IMPEL_TRACKING_URI, IMPEL_BACKTEST (the folder that `impel backtest` wrote, for the console), IMPEL_LOG (the folder that
+predictions and outcomes are logged in), IMPEL_KEYS (the file of the API keys), IMPEL_WITHOUT_KEYS, IMPEL_RATE_LIMIT,
+IMPEL_RELOAD_SECONDS, IMPEL_SHADOW_SHARE and IMPEL_SHADOW_MODEL. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
 import bentoml
 from anyio import CapacityLimiter, to_thread
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, nearest
-from serving import counters, loading, openapi, raw, schemas
+from serving import counters, loading, openapi, raw, schemas, static
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
-from serving.middleware import ProblemDetails, RequestLimits, own_failure, problem
+from serving.middleware import SPECIAL, ProblemDetails, RequestLimits, invalid, own_failure, problem
 from serving.reload import settle
 from serving.settings import number
 from serving.shadow import Shadow
@@ -71,6 +72,7 @@ class _Impel:
         self._live = _PAGES.state.live = loading.champion()
         self._shadow = Shadow(loading.challenger(), share=share)
         _PAGES.state.feedback, _PAGES.state.limiter = loading.feedback(), self._limiter
+        _PAGES.state.backtest = loading.backtest()
         settle()
         self._live.start(seconds)
         self._shadow.start(seconds)
@@ -146,10 +148,33 @@ async def _account(request: Request) -> Response:
     answers, account = request.app.state.live.answers, request.path_params["account_id"]
     if account not in answers.snapshot.row_of:
         hint = nearest(account, islice(answers.snapshot.row_of, 10_000))
-        details = problem(404, code="unknown-account", detail=f"The data do not know this account.{hint}")
-        return Response(details.model_dump_json(), details.status, media_type="application/problem+json")
+        return _problem(problem(404, code="unknown-account", detail=f"The data do not know this account.{hint}"))
     found = await to_thread.run_sync(answers.account, account, limiter=request.app.state.limiter)
     return Response(found.model_dump_json(), media_type="application/json")
+
+
+async def _campaigns(request: Request) -> Response:
+    # What is given several times has no one value.
+    given = {name: request.query_params.getlist(name) for name in request.query_params}
+    asked = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
+    try:
+        query = schemas.CampaignsRequest.model_validate(asked)
+    except ValidationError as error:
+        return _problem(invalid(error.errors(), asked))
+    answers = request.app.state.live.answers
+    found = await to_thread.run_sync(answers.campaigns, query, limiter=request.app.state.limiter)
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
+async def _backtest(request: Request) -> Response:
+    found = request.app.state.backtest
+    if found is None:
+        return _problem(problem(404, code="no-backtest", detail=SPECIAL["no-backtest", 404]))
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
+def _problem(details: schemas.Problem) -> Response:
+    return Response(details.model_dump_json(), details.status, media_type="application/problem+json")
 
 
 # In place of BentoML's own page, which loads a script that reports the visit to its makers.
@@ -163,6 +188,7 @@ _INDEX = """<!doctype html>
   <link rel="stylesheet" href="static_content/swagger-ui.css">
 </head>
 <body>
+  <p><a href="console/">Console for marketers</a></p>
   <div id="swagger-ui"><p>Impel: <a href="docs.json">OpenAPI document</a></p></div>
   <script src="static_content/swagger-ui-bundle.js"></script>
   <script src="static_content/swagger-ui-standalone-preset.js"></script>
@@ -175,8 +201,12 @@ _PAGES = Starlette(
     routes=[
         Route("/", _index),
         Route("/docs.json", _document),
+        Route(static.CONSOLE, static.redirect),
+        Route(f"{static.CONSOLE}/{{file:path}}", static.answer),
         Route("/v1/model", _model),
         Route("/v1/accounts/{account_id:path}", _account),
+        Route("/v1/campaigns", _campaigns),
+        Route("/v1/backtest", _backtest),
         Route("/v1/outcomes", _outcomes, methods=["POST"]),
     ]
 )

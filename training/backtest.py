@@ -7,11 +7,13 @@ decision; activations decided earlier but still open then are in neither part.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from features import catalogue
 from features.errors import DataError, SettingError
 from features.offer import break_even
 from training.bootstrap import COVERAGE
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from features.store import EventStore
     from training.fold import Accounts, Candidates
     from training.metrics import FloatArray
     from training.model import ActionModel
@@ -106,7 +109,8 @@ def backtest(
         All that could have been hired (`training.candidates.KnownAccounts`): then it is estimated what others would
         have earned, in as many campaigns as have a million candidates together. Not needed beside `truth`.
     metadata : mapping, optional
-        Facts for the report; `families_without` names the feature families that the data could not feed.
+        Facts for the report, such as `origin` returns; `families_without` names the feature families that the data
+        could not feed.
     seed : int
         Of resamples, ties and the policy that hires by chance.
     progress : callable, optional
@@ -168,6 +172,15 @@ def backtest(
         metadata=dict(metadata or {}),
     )
     return Backtest(found, predictions.reset_index(drop=True))
+
+
+def origin(store: EventStore) -> dict[str, Any]:
+    """Return the facts about a backtest of a store, made now: what its report says of its origin."""
+    return {
+        "families_without": catalogue.lost_families(store.missing),
+        "data_fingerprint": store.fingerprint,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def first_decision(activations: pd.DataFrame, *, folds: int = 5, test_share: float = 0.6) -> pd.Timestamp | None:

@@ -18,7 +18,7 @@ from serving.launch import running
 from serving.predictor import Predictor
 from serving.settings import home
 from training import console, report
-from training.backtest import backtest, first_decision
+from training.backtest import backtest, first_decision, origin
 from training.follower_labels import use_labels
 from training.marketplace import simulate
 from training.model import ActionModel
@@ -76,6 +76,7 @@ def run(out: Path | None = None) -> None:
         model=ActionModel(),
         folds=FOLDS,
         truth=MarketTruth(market / "truth.parquet", store),
+        metadata=origin(store),
     )
     page = report.write(result, out / "report")
     campaign, fees, as_of = _offer(store, market)
@@ -99,6 +100,7 @@ def run(out: Path | None = None) -> None:
     click.echo(f"Report: {page}")
     click.echo(f"Data:   {market}")
     click.echo(f"Next:   impel rank {market} --campaign {campaign} --top 20")
+    click.echo(f"        impel serve {market} --backtest {page.parent}, then open http://127.0.0.1:3000/console")
 
 
 def _offer(store: EventStore, market: Path) -> tuple[str, pd.DataFrame, pd.Timestamp]:

@@ -339,6 +339,7 @@ def _part(pool: Pool, title: str, name: str, values: pd.Series, *, bins: int) ->
         "brier_skill": Estimate(1.0 - left.value, 1.0 - left.draws).to_dict(),
         "calibration_error": metrics.calibration_error(table),
         "interval_coverage": boot.mean(inside, rows=chosen).to_dict(),
+        "reliability": table.to_dict("records"),
     }
 
 

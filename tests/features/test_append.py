@@ -73,6 +73,7 @@ def assert_same_store(one: EventStore, other: EventStore) -> None:
         pd.testing.assert_frame_equal(left, right)
     pd.testing.assert_frame_equal(one.activations(), other.activations())
     pd.testing.assert_frame_equal(one.follower_labels(), other.follower_labels())
+    assert one.slice_of == other.slice_of
     for number in range(one.buckets):
         for name, events in one.bucket(number).events.items():
             same = other.bucket(number).events[name]

@@ -92,6 +92,7 @@ def test_it_holds_code_the_model_and_its_lineage(world: World) -> None:
     assert {name.split("/")[1] for name in names if name.startswith("src/")} == {
         *("features", "serving", "bentofile.yaml"),
     }
+    assert "src/serving/console/index.html" in names
     about = yaml.safe_load((world.unpacked / "bento.yaml").read_text())
     assert f"{about['name']}:{about['version']}" == world.built.tag
     metadata = json.loads((world.bundle / "bundle.json").read_text())["metadata"]

@@ -38,6 +38,7 @@ def test_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert held == wanted
+    assert "serving/console/index.html" in held
 
 
 def test_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

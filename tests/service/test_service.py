@@ -13,6 +13,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,19 +23,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import serving
 from features import EventStore, build, open_tables
 from features.errors import ImpelError
 from serving import loading, openapi, schemas
 from serving.answers import Answers
+from serving.backtest import BacktestResponse
 from serving.launch import READY, running
 from serving.middleware import MAX_BODY
 from serving.predictor import Predictor
+from training import report
+from training.backtest import backtest, origin
+from training.candidates import KnownAccounts
 from training.marketplace import simulate
 from training.model import ActionModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BRIEF: dict[str, Any] = {
     "goal": "sale",
@@ -84,10 +89,24 @@ def settings(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def backtested(world: World) -> Path:
+    past = world.store.activations()
+    found = backtest(
+        build(world.store, past),
+        past,
+        model=ActionModel(rounds=20, folds=2),
+        folds=2,
+        accounts=KnownAccounts(world.store),
+        metadata=origin(world.store),
+    )
+    return report.write(found, world.home / "backtest").parent
+
+
+@pytest.fixture(scope="module")
+def server(settings: dict[str, Any], backtested: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
-        with running(**settings) as url:
+        with running(**settings, backtest=backtested) as url:
             yield url
 
 
@@ -102,6 +121,11 @@ def predict(client: httpx.Client, candidates: list[dict[str, Any]], **more: Any)
     assert answer.status_code == 200, answer.text
     schemas.PredictResponse.model_validate_json(answer.content)
     return answer.json()
+
+
+def bare(ranked: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a ranking as /v1/predict answers it."""
+    return {name: value for name, value in ranked.items() if name not in {"fee", "account"}}
 
 
 def rank(client: httpx.Client, **more: Any) -> dict[str, Any]:
@@ -181,10 +205,27 @@ def test_rank_gives_the_most_likely_of_all(client: httpx.Client, world: World) -
     everybody = predict(client, [{"account_id": account} for account in world.ids])["predictions"]
     expected = sorted(everybody, key=lambda each: (-each["likelihood"], each["account_id"]))
     answer = rank(client, limit=7)
-    assert answer["predictions"] == expected[:7]
+    assert [bare(each) for each in answer["predictions"]] == expected[:7]
     assert answer["considered"] == answer["matching"] == len(world.ids)
     by_actions = rank(client, order_by="expected_actions", limit=len(world.ids))["predictions"]
-    assert by_actions == sorted(everybody, key=lambda each: (-each["expected_actions"], each["account_id"]))
+    assert [bare(each) for each in by_actions] == sorted(
+        everybody, key=lambda each: (-each["expected_actions"], each["account_id"])
+    )
+
+
+def test_rank_tells_accounts_apart(client: httpx.Client, world: World) -> None:
+    fees = {world.ids[0]: 50.0, world.ids[1]: 0.0}
+    accounts = world.store.accounts.set_index("account_id")
+    for each in rank(client, limit=1000, fees=fees)["predictions"]:
+        account = each["account_id"]
+        assert each["fee"] == fees.get(account)
+        card = client.get(f"/v1/accounts/{account}").json()
+        texts = {name: card[name] for name in ("influencer_id", "platform", "country", "language")}
+        assert texts["platform"] == accounts["platform"][account]
+        shares = {
+            f"fake_share{end}": card["authenticity"][end.strip("_") or "fake_share"] for end in ("", "_low", "_high")
+        }
+        assert each["account"] == texts | shares
 
 
 def test_rank_by_value_for_money(client: httpx.Client, world: World) -> None:
@@ -416,6 +457,27 @@ def raw(content: bytes, media_type: str = "application/json") -> dict[str, Any]:
     return {"content": content, "headers": {"content-type": media_type}}
 
 
+@pytest.mark.parametrize(
+    ("query", "at", "code"),
+    [
+        ("limit=0", "/limit", "invalid-request"),
+        ("limit=201", "/limit", "invalid-request"),
+        ("limit=ten", "/limit", "invalid-request"),
+        ("limit=", "/limit", "invalid-request"),
+        ("limit=1&limit=2", "/limit", "invalid-request"),
+        (f"search={'x' * 201}", "/search", "invalid-request"),
+        ("query=food", "/query", "unknown-field"),
+    ],
+)
+def test_bad_queries(client: httpx.Client, query: str, at: str, code: str) -> None:
+    answer = client.get(f"/v1/campaigns?{query}")
+    problem = schemas.Problem.model_validate_json(answer.content)
+    assert (answer.status_code, problem.status, problem.code) == (400, 400, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem.errors is not None
+    assert [error.at for error in problem.errors] == [at]
+
+
 BAD_REQUESTS = [
     bad(code="invalid-json", **raw(b"{")),
     bad(code="invalid-json", **raw(b"\xff\xfe")),
@@ -547,6 +609,34 @@ def test_bentoml_describes_it_too(client: httpx.Client) -> None:
     assert routes == {"/v1/predict", "/v1/explain", "/v1/rank", "/v1/score"}
 
 
+def test_campaigns_can_be_asked_for_as_they_are_told(client: httpx.Client, world: World) -> None:
+    found = schemas.CampaignsResponse.model_validate_json(client.get("/v1/campaigns?limit=200").content)
+    told = {each["campaign_id"]: each for each in client.get("/v1/campaigns?limit=200").json()["campaigns"]}
+    assert found.matching == len(told) > 10
+    past = world.store.activations()
+    known = past[past["decided_at"] <= pd.Timestamp(AS_OF[:-1])]
+    for campaign, each in told.items():
+        hired = known[known["campaign_id"] == campaign].dropna(subset=["fee"]).set_index("account_id")["fee"]
+        assert each["fees"] == hired.to_dict()
+        asked = {"brief": each["brief"], "fees": each["fees"], "limit": 3}
+        assert client.post("/v1/rank", json=asked).status_code == 200
+    first = found.campaigns[0].campaign_id
+    assert [
+        each["campaign_id"] for each in client.get(f"/v1/campaigns?search={first.upper()}").json()["campaigns"]
+    ] == [first]
+    assert len(client.get("/v1/campaigns?limit=2").json()["campaigns"]) == 2
+
+
+def test_the_backtest_is_the_one_that_was_given(client: httpx.Client, backtested: Path, world: World) -> None:
+    found = BacktestResponse.model_validate_json(client.get("/v1/backtest").content)
+    metrics = json.loads((backtested / "metrics.json").read_text())
+    assert found.data_fingerprint == world.store.fingerprint == client.get("/v1/model").json()["data_fingerprint"]
+    assert [each.predicted for each in found.reliability] == [
+        each["likelihood"] for each in metrics["reliability"]["model"]
+    ]
+    assert found.rules[0].name == "model"
+
+
 def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
     answer = client.get("/")
     assert answer.status_code == 200
@@ -554,6 +644,49 @@ def test_the_front_page_loads_nothing_from_elsewhere(client: httpx.Client) -> No
     assert not re.search(r"https?://|//[a-z]", answer.text)
     for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
         assert client.get(f"/{address}").status_code == 200
+
+
+def test_the_console_is_what_its_folder_holds(client: httpx.Client) -> None:
+    folder = Path(serving.__file__).parent / "console"
+    assert (moved := client.get("/console")).status_code == 307
+    assert client.get("/console", follow_redirects=True).url.path == "/console/"
+    assert moved.headers["location"] == "console/", "relative, for a proxy's path"
+    page = client.get("/console/")
+    assert page.content == (folder / "index.html").read_bytes()
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        answer = client.get(f"/console/{path.relative_to(folder)}")
+        assert (answer.status_code, answer.content) == (200, path.read_bytes()), path
+        known = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+        if path.suffix in known:
+            assert answer.headers["content-type"].startswith(known[path.suffix])
+        assert answer.headers["cache-control"] == "no-cache"
+        for tag in (answer.headers["etag"], f'"x", W/{answer.headers["etag"]}'):
+            again = client.get(f"/console/{path.relative_to(folder)}", headers={"if-none-match": tag})
+            assert (again.status_code, again.content) == (304, b"")
+    assert client.post("/console/", json={}).status_code == 405
+
+
+def test_the_console_may_load_and_ask_only_its_own_service(client: httpx.Client) -> None:
+    for path in ("/console/", "/console/index.html"):
+        policy = dict(
+            part.strip().split(" ", 1) for part in client.get(path).headers["content-security-policy"].split(";")
+        )
+        assert {policy[name] for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
+        assert {policy[name] for name in ("default-src", "frame-ancestors", "form-action")} == {"'none'"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../static.py", "..%2fstatic.py", "%2e%2e/static.py", "x/../../static.py", "/etc/passwd", "nothing.js", "."],
+)
+def test_nothing_beside_the_console_is_handed_out(server: str, path: str) -> None:
+    host, port = server.removeprefix("http://").split(":")
+    # By hand: clients tidy paths up before they send them.
+    with socket.create_connection((host, int(port)), timeout=30) as sent:
+        sent.sendall(f"GET /console/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: sent.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"import" not in answer
 
 
 def test_metrics_count_requests_answered_and_refused(client: httpx.Client) -> None:
@@ -601,6 +734,12 @@ FAILING = [
     ({"data": "", "store": ""}, "IMPEL_DATA is not set"),
     ({"data": "", "store": "."}, "not an event store"),
 ]
+
+
+def test_a_backtest_that_cannot_be_read_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
+    done = start({"IMPEL_BACKTEST": str(tmp_path)})
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: There is no backtest in .*: it has no metrics\.json; make one with: .*\n", done.stderr)
 
 
 def start(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -663,7 +802,9 @@ def test_it_stops_when_asked_to_and_leaves_nothing_behind(settings: dict[str, An
         assert httpx.post(f"{url}/v1/predict", json={}).status_code == 400
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-        (logged,) = [json.loads(line) for line in process.stderr.read().splitlines()]
+        console, *lines = process.stderr.read().splitlines()
+        assert console.endswith(f" {url}/console")
+        (logged,) = [json.loads(line) for line in lines]
         assert logged["status"] == 400
         assert "trace" not in logged, "what a caller got wrong is no failure of the service"
     assert list(tmp_path.iterdir()) == []

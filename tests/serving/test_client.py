@@ -39,6 +39,7 @@ PREDICTION = {
     "own_record_weight": None,
     "baselines": dict.fromkeys(("followers", "engagement_rate", "klout", "kred", "peerindex")),
 }
+NO_MONEY = {"why_not": "nothing is known", "campaigns": 0, "spent": None, "hired": None, "rules": []}
 ABOUT = {"model_version": "impel/3", "features_as_of": "2026-11-20T00:00:00Z"}
 ANSWERS: dict[str, Any] = {
     "/v1/predict": {**ABOUT, "predictions": [PREDICTION], "incremental": "nothing", "unknown_accounts": ["b"]},
@@ -47,7 +48,17 @@ ANSWERS: dict[str, Any] = {
         "considered": 9,
         "matching": 1,
         "incremental": "nothing",
-        "predictions": [PREDICTION],
+        "predictions": [
+            {
+                **PREDICTION,
+                "fee": 250.0,
+                "account": {
+                    "influencer_id": "i",
+                    "platform": "x",
+                    **dict.fromkeys(("country", "language", "fake_share", "fake_share_low", "fake_share_high")),
+                },
+            }
+        ],
         "next_cursor": None,
     },
     "/v1/explain": {**ABOUT, "explanations": [], "unknown_accounts": ["b"]},
@@ -66,6 +77,38 @@ ANSWERS: dict[str, Any] = {
         "kred": dict.fromkeys(("influence", "outreach")),
         "peerindex": dict.fromkeys(("score", "authority", "activity")),
         "authenticity": {"fake_share": None, "low": None, "high": None, "summary": "nothing is known", "signals": []},
+        "audience": {"country": {"GB": 0.6}},
+        "followers_over_time": [{"at": "2026-11-19T00:00:00Z", "followers": 9.0}],
+        "posts_over_time": [{"week": "2026-11-10T00:00:00Z", "posts": 1, "reactions": 3.5, "views": None}],
+        "track_record": [
+            {
+                "campaign_id": "c",
+                "goal": "sale",
+                "vertical": "food",
+                "decided_at": "2026-11-01T00:00:00Z",
+                **dict.fromkeys(("fee", "actions", "closed_at")),
+            }
+        ],
+    },
+    "/v1/campaigns": {"features_as_of": "2026-11-20T00:00:00Z", "matching": 0, "campaigns": []},
+    "/v1/backtest": {
+        "made_at": None,
+        "data_fingerprint": None,
+        "tested_from": "2026-01-01T00:00:00Z",
+        "tested_until": "2026-10-01T00:00:00Z",
+        "activations": 3,
+        "campaigns": 1,
+        "accounts": 2,
+        "reached_share": 0.5,
+        "confidence": 0.95,
+        "interval": 0.9,
+        "money_hired": NO_MONEY,
+        "money_all": NO_MONEY,
+        "rules": [],
+        "reliability": [],
+        "goals": [],
+        "checks": [],
+        **dict.fromkeys(("calibration_error", "calibration_error_by_chance", "interval_coverage")),
     },
     "/v1/model": {**ABOUT, "accounts": 9, "data_fingerprint": "x", "features": 3, "training": {}},
 }
@@ -84,6 +127,8 @@ CALLS: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = {
     ("post", "/v1/score"): ("score", (SCORE,)),
     ("post", "/v1/outcomes"): ("outcomes", (OUTCOMES,)),
     ("get", "/v1/accounts/{account_id}"): ("account", ("a/1",)),
+    ("get", "/v1/campaigns"): ("campaigns", ()),
+    ("get", "/v1/backtest"): ("backtest", ()),
     ("get", "/v1/model"): ("model", ()),
     ("get", "/livez"): ("alive", ()),
     ("get", "/readyz"): ("ready", ()),
@@ -183,13 +228,13 @@ def test_every_operation_of_the_document_has_a_method_of_the_same_types(service:
         function = getattr(kind, name)
         hints = get_type_hints(function, vars(api))
         assert isinstance(answer, hints["return"])
-        asked_for = [hint.__name__ for parameter, hint in hints.items() if parameter != "return"]
+        asked_for = {parameter: hint for parameter, hint in hints.items() if parameter != "return"}
         if "requestBody" in operation:
-            assert asked_for == [named(operation["requestBody"]["content"])]
+            assert [hint.__name__ for hint in asked_for.values()] == [named(operation["requestBody"]["content"])]
             assert headers["content-type"] == "application/json"
             assert type(arguments[0]).model_validate_json(body) == arguments[0]
         else:
-            assert asked_for == ["str"] * path.count("{")
+            assert list(asked_for) == [each["name"] for each in operation.get("parameters", ())]
             assert body == b""
         answered = named(operation["responses"]["200"]["content"])
         assert hints["return"].__name__ in {answered, {"string": "str"}.get(answered), "bool"}
@@ -201,6 +246,19 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name: tuple(inspect.signature(f).parameters.items()) for name, f in methods if not name.startswith("_")}
 
     assert public(api.ImpelClient) == public(api.AsyncImpelClient)
+
+
+@KINDS
+def test_a_query_holds_what_was_asked_for(service: Service, kind: Kind) -> None:
+    found = json.dumps(ANSWERS["/v1/campaigns"]).encode()
+    for arguments, query in (
+        (("jelly & tea",), "search=jelly+%26+tea"),
+        ((None, 3), "limit=3"),
+        (("", 0), "search=&limit=0"),
+    ):
+        service.answers.append((200, {}, found))
+        ask(kind, service.url, "campaigns", *arguments)
+        assert service.asked[-1][1] == f"/v1/campaigns?{query}"
 
 
 @KINDS

@@ -59,6 +59,9 @@ SCOPES = [
     ("/v1/model", {"predict", "outcomes", "admin"}),
     ("/metrics", {"admin"}),
     *((path, None) for path in ("/", "/docs.json", "/livez", "/readyz", "/healthz", "/static_content/swagger-ui.css")),
+    *((path, None) for path in ("/console", "/console/", "/console/index.html")),
+    ("/v1/campaigns", {"predict"}),
+    ("/v1/backtest", {"predict"}),
 ]
 
 
@@ -103,7 +106,7 @@ def test_who_is_refused(keys: Path) -> None:
 def test_addresses_that_do_not_exist_never_reach_the_application(keys: Path) -> None:
     create(keys, "shop", scopes=("predict",))
     for app in (Guard(raising, keys=Keys(keys)), Guard(raising, keys=None)):
-        for path in ("/v1/nothing", "/v1/predict/", "/static_content/../secret", "//"):
+        for path in ("/v1/nothing", "/v1/predict/", "/static_content/../secret", "//", "/console/../static.py"):
             assert ask(app, path)[2] == "not-found"
 
 
@@ -172,6 +175,7 @@ def test_rates_that_are_none(value: str, monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (b"application/json", "/v1/model", b"default-src 'none'", b"no-store"),
         (b"text/html; charset=utf-8", "/", b"default-src 'self'", b"no-store"),
+        (b"text/html; charset=utf-8", "/console/", b"default-src 'none'; script-src 'self'", b"no-store"),
         (b"text/css", "/static_content/swagger-ui.css", b"default-src 'none'", None),
     ],
 )

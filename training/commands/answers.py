@@ -176,6 +176,12 @@ def materialize(
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3000, show_default=True)
+@click.option(
+    "--backtest",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="What impel backtest DATA --out DIR wrote: the console shows it.",
+)
 @LOG
 @click.option(
     "--keys",
@@ -205,6 +211,7 @@ def serve(
     snapshot: Path | None,
     host: str,
     port: int,
+    backtest: Path | None,
     folder: Path | None,
     keys: Path | None,
     without_keys: bool,
@@ -212,7 +219,7 @@ def serve(
     reload_seconds: float | None,
     shadow_share: float | None,
 ) -> None:
-    """Serve predictions over HTTP; the documentation is at /docs.json.
+    """Serve predictions over HTTP; the documentation is at /docs.json, a console for marketers at /console.
 
     Logs are JSON on stderr, one line for each request. Beyond this machine it listens with API keys only, unless told
     otherwise. A model that impel promote makes champion, and rows that impel append puts into the store, are taken up
@@ -234,6 +241,7 @@ def serve(
         model=model,
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
+        backtest=backtest,
         log=folder,
         keys=keys,
         without_keys="true" if without_keys else None,

@@ -134,10 +134,10 @@ def backtest(
 
     Labels of fake followers count where they were observed before the first decision that is tested.
     """
-    from features import build, catalogue
+    from features import build
     from training import report
     from training.backtest import backtest as judge
-    from training.backtest import first_decision
+    from training.backtest import first_decision, origin
     from training.candidates import KnownAccounts
     from training.files import prepared
     from training.follower_labels import use_labels
@@ -161,7 +161,7 @@ def backtest(
             at_least=at_least,
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
             accounts=KnownAccounts(store),
-            metadata={"families_without": catalogue.lost_families(store.missing)},
+            metadata=origin(store),
             progress=tell,
         )
     page = report.write(result, out)
