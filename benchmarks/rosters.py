@@ -46,7 +46,7 @@ def judged(store: EventStore, truth: MarketTruth) -> tuple[pd.DataFrame, pd.Data
     )
     fold = Fold.fit(ActionModel(), rows.iloc[train], X.iloc[train], seed=0)
     hired = fold.hired(rows.iloc[test], X.iloc[test])
-    everyone = fold.candidates(hired, truth, progress=lambda line: click.echo(line, err=True)).everyone
+    everyone = fold.candidates(hired, truth, progress=lambda line, _share=None: click.echo(line, err=True)).everyone
     return everyone, hired
 
 

@@ -13,6 +13,8 @@ from training.commands.options import DATA, JSON, NAME, TRACKING, read_moment
 if TYPE_CHECKING:
     import pandas as pd
 
+_FEATURES, _JUDGED = 0.15, 0.95  # which share of a backtest's time is over after each step, about
+
 
 @click.command()
 @DATA
@@ -135,6 +137,7 @@ def backtest(
     Labels of fake followers count where they were observed before the first decision that is tested.
     """
     from features import build, catalogue
+    from features.progress import within
     from training import report
     from training.backtest import backtest as judge
     from training.backtest import first_decision
@@ -151,7 +154,7 @@ def backtest(
     with console.progress("backtesting") as tell:
         if first is not None:
             use_labels(store, until=first, progress=tell)
-        X = build(store, activations, progress=lambda share: tell(f"features {share:.0%}"))
+        X = build(store, activations, progress=lambda share: tell("features", _FEATURES * share))
         result = judge(
             X,
             activations,
@@ -162,9 +165,10 @@ def backtest(
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
             accounts=KnownAccounts(store),
             metadata={"families_without": catalogue.lost_families(store.missing)},
-            progress=tell,
+            progress=within(tell, _FEATURES, _JUDGED),
         )
-    page = report.write(result, out)
+        tell("the report", _JUDGED)
+        page = report.write(result, out)
     _say_checks(result.metrics["checks"])
     if as_json:
         console.as_json(result.metrics)
