@@ -128,9 +128,10 @@ def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_lea
     "--at-least", type=int, help="Actions to ask for; otherwise break-even where fee and value are known, else 1."
 )
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
+@click.option("--plots", is_flag=True, help="Also write each picture as PNG and SVG, into DIR/plots.")
 @JSON
 def backtest(
-    data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, as_json: bool
+    data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, plots: bool, as_json: bool
 ) -> None:
     """Say what the model would have earned on past campaigns, each judged by what was known before it.
 
@@ -168,7 +169,7 @@ def backtest(
             progress=within(tell, _FEATURES, _JUDGED),
         )
         tell("the report", _JUDGED)
-        page = report.write(result, out)
+        page = report.write(result, out, pictures=plots)
     _say_checks(result.metrics["checks"])
     if as_json:
         console.as_json(result.metrics)
