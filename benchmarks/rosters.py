@@ -50,7 +50,7 @@ def learnt(store: EventStore) -> tuple[Fold, pd.DataFrame]:
 
 def judged(fold: Fold, hired: pd.DataFrame, truth: MarketTruth) -> pd.DataFrame:
     """Return all candidates of the campaigns of `hired`, as `Judged.everyone`."""
-    return fold.candidates(hired, truth, progress=lambda line: click.echo(line, err=True)).everyone
+    return fold.candidates(hired, truth, progress=lambda line, _share=None: click.echo(line, err=True)).everyone
 
 
 def shares(everyone: pd.DataFrame, hired: pd.DataFrame) -> pd.DataFrame:

@@ -66,5 +66,5 @@ def generated(folder: Path, accounts: int) -> Path:
     size = Size(accounts, 40, 500, posts=12, interactions=4, followers=4)
     generate(place, size, say)
     with open_tables(place / "source") as tables:
-        EventStore.prepare(tables, place / "store", progress=say)
+        EventStore.prepare(tables, place / "store", progress=lambda step, _share=None: say(step))
     return (place / "store").absolute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import duckdb
 from features import casts
 from features.errors import SettingError
 from features.problems import Problem, count_groups, count_rows, fetch, literal, quoted
+from features.progress import quiet
 from features.readers import one_line, read
 from features.rules import NULL_EVERYWHERE, group_rules, reference_rules, row_rules
 from features.sources import label, lacking
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from features.problems import Rule
+    from features.progress import Progress
+    from features.readers import Reading
     from features.store import EventStore
     from features.tables import Table
 
@@ -87,7 +91,7 @@ class CheckReport:
         return paths
 
 
-def check(source: Source, *, store: EventStore | None = None) -> CheckReport:
+def check(source: Source, *, store: EventStore | None = None, progress: Progress = quiet) -> CheckReport:
     """Check a source against the whole data contract.
 
     Parameters
@@ -97,6 +101,8 @@ def check(source: Source, *, store: EventStore | None = None) -> CheckReport:
     store
         The event store that the source has further rows for: it need not have every table then, may refer to accounts
         and campaigns of the store, and must not bring an outcome that is there already.
+    progress
+        Told which table is being checked, and which share of all rows was.
 
     Returns
     -------
@@ -113,10 +119,13 @@ def check(source: Source, *, store: EventStore | None = None) -> CheckReport:
     stored = {} if store is None else _stored(store)
     rows: dict[str, int] = {}
     refused: dict[tuple[str, str], str] = {}
+    sizes, done = _sizes(reading), 0
     for name, table in CONTRACT.items():
         received = reading.columns.get(name)
         if received is None:
             continue
+        progress(name, done / max(sum(sizes.values()), 1))
+        done += sizes[name]
         relation = f"({casts.select(table, received, keep_raw=True)})"
         try:
             rows[name], broken = _broken(reading.connection, table, received, relation, relations, stored=stored)
@@ -137,6 +146,15 @@ def check(source: Source, *, store: EventStore | None = None) -> CheckReport:
     order = {name: place for place, name in enumerate(CONTRACT)}
     problems.sort(key=lambda problem: (problem.severity != "error", order[problem.table], problem.column, problem.rule))
     return CheckReport(tuple(problems), rows, source, refused)
+
+
+def _sizes(reading: Reading) -> dict[str, int]:
+    """Return how many rows tables have, 0 where they cannot be read."""
+    sizes = dict.fromkeys(reading.columns, 0)
+    for name in sizes:
+        with suppress(duckdb.Error):
+            sizes[name] = fetch(reading.connection, f"SELECT count(*) FROM raw.{quoted(name)}")[0][0]
+    return sizes
 
 
 _OF_ALL_ROWS = {"missing-table", "missing-optional-table", "empty-table", "few-outcomes", "no-actions"}

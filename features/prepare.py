@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
+    from features.progress import Progress
     from features.sources import Tables
 
 MEMORY = 2 << 30
@@ -71,7 +72,7 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def write(tables: Tables, folder: Path, *, buckets: int | None, memory: int, progress: Callable[[str], None]) -> None:
+def write(tables: Tables, folder: Path, *, buckets: int | None, memory: int, progress: Progress) -> None:
     """Write the store of a source into an empty folder; see `EventStore.prepare`."""
     if buckets is None:
         rows = sum(_sizes(tables.connection).values())
@@ -92,7 +93,7 @@ def write(tables: Tables, folder: Path, *, buckets: int | None, memory: int, pro
     replace(added, fingerprint=tables.fingerprint).write(folder)
 
 
-def append(tables: Tables, folder: Path, *, memory: int, progress: Callable[[str], None]) -> None:
+def append(tables: Tables, folder: Path, *, memory: int, progress: Progress) -> None:
     """Put further rows into the store of a folder; see `EventStore.append`."""
     before = Manifest.read(folder)
     if before is None:
@@ -120,7 +121,7 @@ def append(tables: Tables, folder: Path, *, memory: int, progress: Callable[[str
 
 
 def _add(
-    tables: Tables, folder: Path, before: Manifest, *, tag: str, memory: int, progress: Callable[[str], None]
+    tables: Tables, folder: Path, before: Manifest, *, tag: str, memory: int, progress: Progress
 ) -> tuple[Manifest, int]:
     """Write the files of a store with further rows beside those that are there.
 
@@ -150,15 +151,18 @@ def _add(
             moments: list[int | None] = [database.execute("SELECT min(moment) FROM reactions").fetchall()[0][0]]
             nobodys = database.execute("FROM reactions WHERE owner IS NULL LIMIT 1").fetchall()
             left_out = ["interactions"] if nobodys else []
+            kinds = {name: sum(sizes[source] for source in sources) for name, sources in queries.SOURCES.items()}
+            done = 0
             for name, sources in queries.SOURCES.items():
-                rows = sum(sizes[source] for source in sources)
+                rows = kinds[name]
                 if rows or name not in before.empty:
-                    progress(f"sorting {name}")
+                    progress(f"sorting {name}", done / max(sum(kinds.values()), 1))
                     arrived = _Arrived()
                     added = _with_events(addition, added, name, rows=rows, spool=spool, arrived=arrived)
                     moments.append(arrived.first)
                     if name not in {"interactions", "given"} and arrived.rows < rows:
                         left_out += sources
+                done += rows
             changed = {name: len(ids) for name, ids in fresh.items()}
             changed |= {"campaign_audience": sizes["campaign_audience"], "activations": sizes["outcomes"]}
             changed |= {"follower_labels": sizes["followers"], "slices": sizes["audiences"]}

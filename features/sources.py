@@ -81,9 +81,9 @@ def open_tables(source: str | Path | Mapping[str, pd.DataFrame | pa.Table], *, p
     ----------
     source
         A folder of `<table>.parquet`, `<table>/` with Parquet parts, or `<table>.csv`; a `.duckdb` file, opened read
-        only; the URL of a PostgreSQL (`postgresql://user@host/database`, with the extra `postgres`), SQLite
-        (`sqlite:///file`) or DuckDB (`duckdb:///file`) database; or a mapping of table names to DataFrames or Arrow
-        tables.
+        only; the URL of a PostgreSQL (`postgresql://user@host/database`, with the extra `postgres`), MySQL or MariaDB
+        (`mysql://user@host/database`, with the extra `mysql`), SQLite (`sqlite:///file`) or DuckDB (`duckdb:///file`)
+        database; or a mapping of table names to DataFrames or Arrow tables.
     partial
         Whether the source has further rows for an event store: then any table may be missing, but not all.
 

@@ -26,6 +26,7 @@ from features.errors import DataError
 from features.follower_classifier import default_classifier
 from features.manifest import Manifest, has_grown
 from features.prepare import MEMORY, append, made, write
+from features.progress import quiet
 from features.segments import read
 from features.verticals import Verticals
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from features.events import IntArray
     from features.follower_classifier import FollowerClassifier
     from features.peers import Curves
+    from features.progress import Progress
     from features.social_scores.publish import Publication
     from features.sources import Tables
     from features.vocabulary import Vocabulary
@@ -181,7 +183,7 @@ class EventStore:
         *,
         buckets: int | None = None,
         memory: int = MEMORY,
-        progress: Callable[[str], None] | None = None,
+        progress: Progress = quiet,
     ) -> EventStore:
         """Sort and bucket the tables of a source.
 
@@ -198,18 +200,17 @@ class EventStore:
         memory : int, optional
             Bytes that preparing may take, about.
         progress : callable, optional
-            Told in words what is being prepared.
+            Told what is being prepared, and which share is.
 
         Raises
         ------
         DataError
             Where the folder holds something else, or a store to which rows were appended: they would be lost.
         """
-        told = progress or (lambda _: None)
         if folder is None:
             temporary = Path(tempfile.mkdtemp(prefix="impel-store-"))
             try:
-                write(tables, temporary, buckets=buckets, memory=memory, progress=told)
+                write(tables, temporary, buckets=buckets, memory=memory, progress=progress)
                 store = cls(temporary)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -228,15 +229,13 @@ class EventStore:
             # Prepared beside it and moved, so that a run that is cut off leaves no half store behind.
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=made(folder.parent)))
             try:
-                write(tables, unfinished, buckets=buckets, memory=memory, progress=told)
+                write(tables, unfinished, buckets=buckets, memory=memory, progress=progress)
                 _move(unfinished, folder, tables.fingerprint)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return cls(folder)
 
-    def append(
-        self, tables: Tables, *, memory: int = MEMORY, progress: Callable[[str], None] | None = None
-    ) -> EventStore:
+    def append(self, tables: Tables, *, memory: int = MEMORY, progress: Progress = quiet) -> EventStore:
         """Add rows to the store, in its folder.
 
         The store that comes out is, bit by bit, the one that `prepare` makes of all rows at once, whatever the order in
@@ -252,7 +251,7 @@ class EventStore:
         memory : int, optional
             Bytes that appending may take, about.
         progress : callable, optional
-            Told in words what is being appended.
+            Told what is being appended, and which share is.
 
         Returns
         -------
@@ -267,7 +266,7 @@ class EventStore:
             after rows of it, which were left out; where the store was changed by another process meanwhile. The store
             is as before then.
         """
-        append(tables, self.folder, memory=memory, progress=progress or (lambda _: None))
+        append(tables, self.folder, memory=memory, progress=progress)
         return self.reopened()
 
     def reopened(self) -> EventStore:

@@ -16,6 +16,7 @@ import pandas as pd
 from features import catalogue
 from features.errors import DataError, SettingError
 from features.offer import break_even
+from features.progress import quiet, within
 from training.bootstrap import COVERAGE
 from training.findings import findings
 from training.fold import INTERVAL, Fold
@@ -23,10 +24,11 @@ from training.policies import MODEL
 from training.splits import walk_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from features.progress import Progress
     from features.store import EventStore
     from training.fold import Accounts, Candidates
     from training.metrics import FloatArray
@@ -46,6 +48,7 @@ COLUMNS = (
     "closed_at",
 )
 _FEWEST_TRAINING_ROWS = 30
+_FOLDS, _FITTING = 0.9, 0.4  # which share of the time folds take, and of that of a fold learning, about
 MOST_CANDIDATES = 1_000_000
 """Pairs of campaign and account that are looked at, unless the truth is given: about two minutes' work."""
 
@@ -83,7 +86,7 @@ def backtest(
     accounts: Accounts | None = None,
     metadata: Mapping[str, Any] | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = quiet,
 ) -> Backtest:
     """Judge a model and the usual rules on campaigns that they had not seen.
 
@@ -114,7 +117,7 @@ def backtest(
     seed : int
         Of resamples, ties and the policy that hires by chance.
     progress : callable, optional
-        Is told one line per step.
+        Told each step, and which share of all is done.
 
     Raises
     ------
@@ -125,7 +128,6 @@ def backtest(
         not lie between 0 and 1.
     """
     _check(X, activations, at_least=at_least, truth=truth)
-    tell = progress or (lambda _: None)
     X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
     rows["at_least"] = _at_least(rows) if at_least is None else float(at_least)
     rows["influencer"] = _knowledge(rows)
@@ -134,13 +136,14 @@ def backtest(
     windows, tested, judged, heads = [], [], [], []
     splits = list(_splits(rows, folds=folds, test_share=test_share))
     for number, (train, test) in enumerate(splits, start=1):
-        tell(f"fold {number}: learning from {len(train):,} activations, testing on {len(test):,}")
+        tell = within(progress, _FOLDS * (number - 1) / len(splits), _FOLDS * number / len(splits))
+        tell(f"fold {number} of {len(splits)}: learning from {len(train):,}, testing on {len(test):,}", 0.0)
         window = _window(rows, train, test, number=number)
         fold = Fold.fit(model, rows.iloc[train], X.iloc[train], seed=seed)
         heads.append(fold.model.bundle_.spec.incremental)
         hired = fold.hired(rows.iloc[test], X.iloc[test]).assign(fold=number)
         if truth is not None:
-            candidates = fold.candidates(hired, truth, progress=tell)
+            candidates = fold.candidates(hired, truth, progress=within(tell, _FITTING, 1.0))
             hired = candidates.hired
             judged.append(candidates.everyone)
             window["campaigns_without_truth"] = candidates.too_early
@@ -148,7 +151,7 @@ def backtest(
             some = _some(hired, MOST_CANDIDATES // len(splits) // max(accounts.size, 1))
             if len(some):
                 source = accounts.at(rows.iloc[train], X.iloc[train], _decided(some))
-                judged.append(fold.candidates(some, source, progress=tell).everyone)
+                judged.append(fold.candidates(some, source, progress=within(tell, _FITTING, 1.0)).everyone)
         windows.append(window)
         tested.append(hired)
     if not tested:
@@ -156,7 +159,7 @@ def backtest(
             f"{len(rows)} activations are too few for a walk-forward backtest: at least {_FEWEST_TRAINING_ROWS} "
             "must have closed before the first campaign that is tested; bring more outcomes"
         )
-    tell("measuring")
+    progress("measuring", _FOLDS)
     predictions = pd.concat(tested).sort_index()
     settings = {"folds": folds, "at_least": at_least, "seed": seed, "confidence": COVERAGE, "interval": INTERVAL}
     found = findings(

@@ -16,10 +16,10 @@ from training.commands import answers, data, deploy, keys, models
 def main() -> None:
     """Say how likely each influencer is to drive the action that a campaign wants, and how sure that is.
 
-    DATA is a folder of Parquet or CSV files, a .duckdb file or the URL of a database (postgresql://, sqlite:///) with
-    the tables of the data contract: accounts, posts, campaigns and outcomes, and as many of the others as you have;
-    impel import makes them from exports. Or it is an event store that impel prepare made and impel append puts the rows
-    of each new day into.
+    DATA is a folder of Parquet or CSV files, a .duckdb file or the URL of a database (postgresql://, mysql://,
+    sqlite:///) with the tables of the data contract: accounts, posts, campaigns and outcomes, and as many of the others
+    as you have; impel import makes them from exports. Or it is an event store that impel prepare made and impel append
+    puts the rows of each new day into.
 
     A first round: impel simulate market, impel check market, impel train market, impel backtest market --out report,
     impel rank market --campaign ID. Or all at once: impel demo.

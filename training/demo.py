@@ -6,6 +6,7 @@ import json
 import shutil
 import urllib.request
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,13 +23,11 @@ from training.backtest import backtest, first_decision, origin
 from training.follower_labels import use_labels
 from training.marketplace import simulate
 from training.model import ActionModel
-from training.ranking import FORMATS, lines, rank, readable, reasons
+from training.ranking import FORMATS, INCREMENTAL, lines, rank, reasons
 from training.train import closed, train
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 INFLUENCERS, CAMPAIGNS = 800, 120
@@ -52,33 +51,38 @@ def run(out: Path | None = None) -> None:
             raise DataError(f"{market} holds something else than a demo; name another folder with --out.")
         shutil.rmtree(market)
     console.heading(f"simulating a marketplace of {INFLUENCERS} influencers and {CAMPAIGNS} campaigns")
-    simulate(market, influencers=INFLUENCERS, campaigns=CAMPAIGNS, seed=7, truth=True)
+    with console.progress("simulating") as tell:
+        simulate(market, influencers=INFLUENCERS, campaigns=CAMPAIGNS, seed=7, truth=True, progress=tell)
     console.heading("checking it against the data contract")
-    found = check(market)
+    with console.progress("checking") as tell:
+        found = check(market, progress=tell)
     console.note(
         f"    {sum(found.tables.values()):,} rows in {len(found.tables)} tables, {len(found.problems)} problems"
     )
     console.heading("preparing the event store: sorted by account and time")
-    with open_tables(market) as tables:
-        store = EventStore.prepare(tables, home() / "stores" / tables.fingerprint[:16])
+    with open_tables(market) as tables, console.progress("preparing") as tell:
+        store = EventStore.prepare(tables, home() / "stores" / tables.fingerprint[:16], progress=tell)
     activations = closed(store)
     console.heading(f"training on {len(activations):,} past activations, judged walk-forward")
-    trained = train(store, source=str(market))
+    with console.progress("training") as tell:
+        trained = train(store, source=str(market), progress=tell)
     for name, value in trained.figures.items():
         console.note(f"    {name.replace('_', ' ')}: {value:.3f}")
     console.heading("backtesting: what each policy would have earned, by what was known before each campaign")
     first = first_decision(activations, folds=FOLDS)
     if first is not None:
         use_labels(store, until=first)
-    result = backtest(
-        build(store, activations),
-        activations,
-        model=ActionModel(),
-        folds=FOLDS,
-        truth=MarketTruth(market / "truth.parquet", store),
-        metadata=origin(store),
-    )
-    page = report.write(result, out / "report")
+    with console.progress("backtesting") as tell:
+        result = backtest(
+            build(store, activations),
+            activations,
+            model=ActionModel(),
+            folds=FOLDS,
+            truth=MarketTruth(market / "truth.parquet", store),
+            metadata=origin(store),
+            progress=tell,
+        )
+        page = report.write(result, out / "report")
     campaign, fees, as_of = _offer(store, market)
     brief = store.campaigns.set_index("campaign_id").loc[campaign]
     console.heading(
@@ -89,7 +93,7 @@ def run(out: Path | None = None) -> None:
     ranked = rank(predictor, store, campaign=campaign, as_of=as_of, fees=fees).head(SHOWN)
     # Read by a program, the width of the terminal is unknown.
     terminal = Console()
-    shown = readable(ranked).drop(columns="own_record_weight")  # one more does not fit the width
+    shown = ranked.drop(columns=[*INCREMENTAL, "own_record_weight"])  # what `impel rank` shows besides
     console.shown(shown, terminal if terminal.is_terminal else Console(width=140), formats=FORMATS)
     for line in lines(reasons(predictor, store, ranked.head(1), campaign=campaign, as_of=as_of)[0]):
         click.echo(line)
@@ -97,10 +101,17 @@ def run(out: Path | None = None) -> None:
     moment = f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
     with running(data=market, store=store.folder, model=trained.folder, as_of=moment) as address:
         _ask(address, brief, _audience(store, campaign), ranked.head(3))
-    click.echo(f"Report: {page}")
-    click.echo(f"Data:   {market}")
-    click.echo(f"Next:   impel rank {market} --campaign {campaign} --top 20")
-    click.echo(f"        impel serve {market} --backtest {page.parent}, then open http://127.0.0.1:3000/console")
+    click.echo(f"Report: {_from_here(page)}")
+    click.echo(f"Data:   {_from_here(market)}")
+    click.echo(f"Next:   impel rank {_from_here(market)} --campaign {campaign} --top 20")
+    click.echo(f"        impel serve {_from_here(market)} --backtest {_from_here(page.parent)}")
+    click.echo("        then open http://127.0.0.1:3000/console")
+
+
+def _from_here(path: Path) -> Path:
+    """Return a path as it is written in the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _offer(store: EventStore, market: Path) -> tuple[str, pd.DataFrame, pd.Timestamp]:

@@ -31,6 +31,8 @@ from serving.spec import environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from features.progress import Progress
+
 State = Literal["ok", "warning", "error"]
 
 _GIB = 2**30
@@ -49,9 +51,7 @@ class Finding:
     message: str
 
 
-def examine(
-    data: str | None, *, model: str, tracking: str | None, port: int, progress: Callable[[str], None]
-) -> list[Finding]:
+def examine(data: str | None, *, model: str, tracking: str | None, port: int, progress: Progress) -> list[Finding]:
     """Look at everything that a command or the service needs, whatever of it fails.
 
     Parameters
@@ -65,7 +65,7 @@ def examine(
     port : int
         Where the service is to listen.
     progress : callable
-        Told in words what is looked at.
+        Told what is looked at, and which share was.
     """
     place = tracking_uri(tracking)
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -82,8 +82,8 @@ def examine(
         "data": lambda: _data(data),
     }
     found: list[Finding] = []
-    for name, check in checks.items():
-        progress(name)
+    for number, (name, check) in enumerate(checks.items()):
+        progress(name, number / len(checks))
         if name == "model" and model.startswith("models:") and found[-1].state != "ok":
             continue  # without its registry there is nothing more to say of it
         try:

@@ -72,8 +72,8 @@ def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
         if not source:
             return store, {}
     with open_tables(source, partial=True) as tables:
-        with console.progress("checking"):
-            report = check(source, store=store)
+        with console.progress("checking") as tell:
+            report = check(source, store=store, progress=tell)
         _refuse_errors(report, new, see=f"impel check {new} --store {folder}")
         with console.progress("appending") as tell:
             return store.append(tables, progress=tell), report.tables
@@ -93,8 +93,8 @@ def _say_left(reported: Reported) -> None:
 def _prepare(data: str, tables: Tables, folder: Path) -> EventStore:
     there = Manifest.read(folder)
     if there is None or there.fingerprint != tables.fingerprint:
-        with console.progress("checking"):
-            report = check(data)
+        with console.progress("checking") as tell:
+            report = check(data, progress=tell)
         _refuse_errors(report, data, see=f"impel check {data}")
     with console.progress("preparing the event store") as tell:
         return EventStore.prepare(tables, folder, progress=tell)

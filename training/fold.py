@@ -29,8 +29,9 @@ from training.propensity import VISIBLE
 from training.usual import Usual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from features.progress import Progress
     from serving.distribution import ActionDistribution
     from training.model import ActionModel
 
@@ -136,7 +137,7 @@ class Fold:
             **said,
         )
 
-    def candidates(self, hired: pd.DataFrame, source: Candidates, *, progress: Callable[[str], None]) -> Judged:
+    def candidates(self, hired: pd.DataFrame, source: Candidates, *, progress: Progress) -> Judged:
         """Judge all candidates of the campaigns of `hired`, some campaigns at a time."""
         start = hired["decided_at"].min()
         values = hired.groupby("campaign_id")["value_per_action"].first()
@@ -157,7 +158,7 @@ class Fold:
             everyone.append(self._everyone(pairs[keep], X[keep], true[keep]))
             done += len(pairs)
             chunk = max(1, int(_CHUNK_ROWS / max(len(pairs) / len(names), 1)))
-            progress(f"  judged {done:,} candidates, {len(left):,} campaigns to go")
+            progress(f"judged {done:,} candidates", 1.0 - len(left) / len(values))
         known = pd.concat(truths).drop_duplicates(["campaign_id", "account_id"])
         merged = hired.reset_index(names="row").merge(known, on=["campaign_id", "account_id"], how="left")
         return Judged(merged.set_index("row"), pd.concat(everyone, ignore_index=True), too_early)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features.follower_classifier import COUNTS, FollowerClassifier, default_classifier
+from features.progress import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
+    from features.progress import Progress
     from features.store import EventStore
 
 FEWEST = 50
@@ -18,7 +18,7 @@ FEWEST = 50
 
 
 def fit_followers(
-    store: EventStore, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
+    store: EventStore, *, until: pd.Timestamp | None = None, progress: Progress = quiet
 ) -> FollowerClassifier | None:
     """Fit the follower classifier on the labels of the table `followers`.
 
@@ -39,7 +39,6 @@ def fit_followers(
     FollowerClassifier or None
         None where fewer than 50 fake or fewer than 50 real followers are labelled.
     """
-    tell = progress or (lambda _: None)
     when = "" if until is None else f" by {until:%Y-%m-%d}"
     labelled = store.follower_labels().dropna(subset=list(COUNTS), how="all")
     if until is not None:
@@ -48,17 +47,17 @@ def fit_followers(
     fakes = int(labelled["fake"].sum())
     real = len(labelled) - fakes
     if min(fakes, real) < FEWEST:
-        tell(
+        progress(
             f"{fakes} fake and {real} real followers are labelled{when}; below {FEWEST} of either, fake followers are"
             " told by the classifier that Impel comes with"
         )
         return None
-    tell(f"the follower classifier, from {fakes} fake and {real} real labelled followers{when}")
+    progress(f"the follower classifier, from {fakes} fake and {real} real labelled followers{when}")
     return FollowerClassifier().fit(labelled, labelled["fake"])
 
 
 def use_labels(
-    store: EventStore, *, until: pd.Timestamp | None = None, progress: Callable[[str], None] | None = None
+    store: EventStore, *, until: pd.Timestamp | None = None, progress: Progress = quiet
 ) -> FollowerClassifier | None:
     """Give the store the classifier that its labels by a moment allow for, else Impel's; see `fit_followers`."""
     fitted = fit_followers(store, until=until, progress=progress)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from features.errors import DataError, nearest
+from features.progress import quiet
 from serving.explain import explain
 from serving.predictor import baselines
 
 if TYPE_CHECKING:
+    from features.progress import Progress
     from features.store import EventStore
     from serving.predictor import Predictor
 
 FAMILIES = 3
 """How many families of features are told of one account."""
-_INCREMENTAL = ["expected_incremental_actions", "incremental_low", "incremental_high"]
-_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", *_INCREMENTAL)
+INCREMENTAL = ["expected_incremental_actions", "incremental_low", "incremental_high"]
+"""Columns of a ranking that are null where no holdout measured the goal."""
+_ANSWERED = ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", *INCREMENTAL)
 FORMATS = {
     "likelihood": ".3f",
     "expected_actions": ",.1f",
@@ -46,6 +50,7 @@ def rank(
     as_of: pd.Timestamp | None = None,
     fees: pd.DataFrame | None = None,
     at_least: int | None = None,
+    progress: Progress = quiet,
 ) -> pd.DataFrame:
     """Rank accounts for a campaign of the store.
 
@@ -59,6 +64,8 @@ def rank(
         account_id and fee; only these accounts are ranked.
     at_least : int, optional
         Actions asked for; by default break-even, else 1.
+    progress : callable, optional
+        Told of how many accounts the features are known.
 
     Returns
     -------
@@ -81,7 +88,7 @@ def rank(
         raise DataError(f"The fees need the columns account_id and fee; they have {', '.join(map(str, fees.columns))}.")
     accounts = store.accounts[["account_id"]] if fees is None else fees[["account_id", "fee"]]
     pairs = _pairs(store, accounts, campaign, as_of, at_least)
-    X = predictor.features(store, pairs)
+    X = predictor.features(store, pairs, progress=partial(progress, f"features of {len(pairs):,} accounts"))
     answer = predictor.predict(X, pairs=pairs, campaigns=store.campaigns)
     fee = pairs["fee"].to_numpy(np.float64) if "fee" in pairs else np.full(len(pairs), np.nan)
     said = baselines(X)
@@ -137,4 +144,4 @@ def _pairs(
 
 def readable(ranked: pd.DataFrame) -> pd.DataFrame:
     """Return what a table for people shows: without incremental actions where none are known."""
-    return ranked.drop(columns=_INCREMENTAL) if ranked[_INCREMENTAL].isna().all(axis=None) else ranked
+    return ranked.drop(columns=INCREMENTAL) if ranked[INCREMENTAL].isna().all(axis=None) else ranked

@@ -10,6 +10,7 @@ import numpy as np
 
 from features import build, catalogue
 from features.errors import DataError, without_password
+from features.progress import quiet, within
 from serving.reference import Reference
 from serving.settings import home
 from training import metrics, registry
@@ -20,12 +21,12 @@ from training.policies import MODEL
 from training.report import card
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
 
     from features.catalogue.entry import Family
+    from features.progress import Progress
     from features.store import EventStore
     from training.backtest import Backtest
 
@@ -33,6 +34,7 @@ FOLDS = 3
 """Walk-forward folds whose figures are logged; `impel backtest` looks closer."""
 FEWEST = 30
 """Closed activations without which nothing can be learnt."""
+_FEATURES, _JUDGING, _LEARNING = 0.3, 0.75, 0.95  # which share of the time is over after each step, about
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def train(
     name: str = registry.MODEL,
     tracking: str | None = None,
     model: ActionModel | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = quiet,
 ) -> Trained:
     """Learn from the outcomes that were complete by a moment, judge that walk-forward, save and register the model.
 
@@ -104,7 +106,7 @@ def train(
     model : ActionModel, optional
         Settings; by default its own.
     progress : callable, optional
-        Told in words what is being done.
+        Told what is being done, and which share of all is.
 
     Raises
     ------
@@ -113,20 +115,19 @@ def train(
     TrackingError
         Where MLflow cannot be used: the bundle is kept, and the message says where and how to log it later.
     """
-    tell = progress or (lambda _: None)
     model = model or ActionModel()
     activations = closed(store, until=until)
     if (first := first_decision(activations, folds=FOLDS)) is not None:
         use_labels(store, until=first)
-    tell(f"features of {len(activations):,} activations")
-    X, judging = build(store, activations), store.follower_classifier
+    words = f"features of {len(activations):,} activations"
+    X = build(store, activations, progress=lambda share: progress(words, _FEATURES * share))
+    judging = store.follower_classifier
     lost = catalogue.without(store.missing)
-    tell("walk-forward figures")
-    judged = _judged(X, activations, model, store.missing, tell)
-    followers = use_labels(store, until=until, progress=tell)
+    judged = _judged(X, activations, model, store.missing, within(progress, _FEATURES, _JUDGING))
+    followers = use_labels(store, until=until, progress=progress)
     if store.follower_classifier is not judging:
         X = build(store, activations)
-    tell("the model itself")
+    progress("the model itself", _JUDGING)
     fitted = model.fit(
         X,
         activations["actions"],
@@ -157,7 +158,7 @@ def train(
         goals=activations["goal"].value_counts().to_dict(),
         judged=judged,
     )
-    tell("registering")
+    progress("registering", _LEARNING)
     version = registry.log_model(
         folder,
         name=name,
@@ -200,7 +201,7 @@ def _judged(
     activations: pd.DataFrame,
     model: ActionModel,
     missing: tuple[str, ...],
-    tell: Callable[[str], None],
+    progress: Progress,
 ) -> Backtest | None:
     try:
         return backtest(
@@ -209,10 +210,10 @@ def _judged(
             model=model,
             folds=FOLDS,
             metadata={"families_without": catalogue.lost_families(missing)},
-            progress=tell,
+            progress=progress,
         )
     except DataError as error:
-        tell(f"no walk-forward figures: {error}")
+        progress(f"no walk-forward figures: {error}")
         return None
 
 

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from features import build, catalogue
 from features.errors import DataError, SettingError
+from features.progress import quiet, within
 from serving.predictor import asked_for
 from serving.settings import home
 from training.bootstrap import CampaignBootstrap, difference
@@ -30,11 +31,11 @@ from training.tuned import Tuned
 from training.usual import Usual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from features.progress import Progress
     from features.store import EventStore
     from training.bootstrap import Estimate
     from training.metrics import FloatArray
@@ -47,6 +48,7 @@ FOLDS = 3
 _FEWEST = 60  # activations to learn from; with fewer, settings are told apart by chance only
 _UNPRUNED = 5  # settings that are tried in full before any is given up
 _DEFAULT = "default"
+_FEATURES, _TRYING = 0.05, 0.95  # which share of the time is over after features, and after trying
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,17 @@ def tune_store(
     trials: int,
     timeout: float | None = None,
     at_least: int | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = quiet,
 ) -> Tuned:
     """Tune on the activations of an event store; what is tried is kept in IMPEL_HOME, by the fingerprint of the data.
 
     Labels of fake followers count where they were observed before the first decision that settings are tried on. For
     parameters and errors see `tune`.
     """
-    tell = progress or (lambda _: None)
     activations = closed(store)
     first = min(activations["decided_at"].iloc[test].min() for _, test in split(activations).folds)
-    use_labels(store, until=first, progress=tell)
-    X = build(store, activations, progress=lambda share: tell(f"features {share:.0%}"))
+    use_labels(store, until=first, progress=progress)
+    X = build(store, activations, progress=lambda share: progress("features", _FEATURES * share))
     # Losses can be compared only where features, model and question are the same.
     asked = "break-even" if at_least is None else f"at least {at_least}"
     return tune(
@@ -103,7 +104,7 @@ def tune_store(
         timeout=timeout,
         at_least=at_least,
         name=f"{version('impel')} {catalogue.digest()} {asked}",
-        progress=progress,
+        progress=within(progress, _FEATURES, 1.0),
     )
 
 
@@ -117,7 +118,7 @@ def tune(
     at_least: int | None = None,
     name: str = "tune",
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = quiet,
 ) -> Tuned:
     """Try settings of the model, and compare the best with the defaults.
 
@@ -138,7 +139,7 @@ def tune(
     name : str
         Of the study in the file: what has other data, features or questions needs another.
     progress : callable, optional
-        Told what is being tried.
+        Told what is being tried, and which share of all was.
 
     Raises
     ------
@@ -154,7 +155,6 @@ def tune(
     X = X.reset_index(drop=True)
     given = np.full(len(rows), np.nan if at_least is None else float(at_least))
     asked = asked_for(given, *(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
-    tell = progress or (lambda _: None)
     study = _study(storage, name=name, seed=seed)
 
     def loss(trial: optuna.Trial) -> float:
@@ -162,7 +162,8 @@ def tune(
         for number, fold in enumerate(part.folds, start=1):
             best = f"; least loss so far {study.best_value:.4f}" if _completed(study) else ""
             tried = len(_completed(study, TrialState.PRUNED))
-            tell(f"settings {tried + 1} of {trials}, fold {number} of {len(part.folds)}{best}")
+            share = (tried + (number - 1) / len(part.folds)) / trials
+            progress(f"settings {tried + 1} of {trials}, fold {number} of {len(part.folds)}{best}", _TRYING * share)
             found.append(losses(settings, rows, X, fold, asked))
             mean = float(np.concatenate(found).mean())
             trial.report(mean, number)
@@ -175,7 +176,7 @@ def tune(
     left = trials - len(_completed(study, TrialState.PRUNED))
     if left > 0:
         study.optimize(loss, n_trials=left, timeout=timeout)
-    tell("the best and the defaults on the part held out")
+    progress("the best and the defaults on the part held out", _TRYING)
     default = next(trial for trial in _completed(study) if trial.user_attrs.get(_DEFAULT))
     settings = {} if study.best_trial.user_attrs.get(_DEFAULT) else dict(study.best_params)
     of_default = losses({}, rows, X, part.held_out, asked)

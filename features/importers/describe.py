@@ -61,11 +61,9 @@ def _how(rows: Rows, name: str, spec: Spec) -> str:
     elif spec.scale != 1:
         said.append(f"divided by {spec.scale:g}")
     if kind == "time" and spec.source:
+        named = {"iso": "ISO 8601", "seconds": "seconds since 1970", "milliseconds": "milliseconds since 1970"}
         said.append(
-            {"iso": "ISO 8601", "seconds": "seconds since 1970", "milliseconds": "milliseconds since 1970"}.get(
-                spec.time[0], " or ".join(spec.time)
-            )
-            + (f", in {spec.zone}" if spec.zone else "")
+            " or ".join(named.get(form, form) for form in spec.time) + (f", in {spec.zone}" if spec.zone else "")
         )
     said += [f"{value} where {source} has a value" for source, value in spec.given.items()]
     said += [f"in {'capital' if spec.case == 'upper' else 'small'} letters"] if spec.case else []

@@ -50,7 +50,7 @@ class Spec(_Model):
     decimal
         The decimal mark; the other of `.` and `,` groups thousands.
     time
-        `iso`, `seconds`, `milliseconds` since 1970, or formats as of strptime.
+        `iso`, `seconds` or `milliseconds` since 1970, or formats as of strptime; of several the first that fits.
     zone
         The zone of times that name none; without it whoever imports must give one.
     until

@@ -53,6 +53,7 @@ def make_outcomes(connection: Any, covers: dict[str, list[tuple[dt.datetime, dt.
     if not fetch(connection, hired):
         return report
     _activations(connection, report)
+    _take_back(connection)
     _attribute(connection)
     _measure(connection, covers)
     reasons = " ".join(f"WHEN {condition} THEN {literal(why)}" for condition, why in _REASONS)
@@ -114,6 +115,28 @@ def _activations(connection: Any, report: OutcomeReport) -> None:
         )
 
 
+def _take_back(connection: Any) -> None:
+    """Make the table of conversions without cancellations: an order that was cancelled as a whole is reversed.
+
+    A cancellation is a conversion of a negative amount; of an order that was cancelled in part something is left.
+    """
+    fetch(
+        connection,
+        """
+        CREATE TABLE conversions AS
+        WITH cancelled AS (
+            SELECT order_id, sum(amount) < 0.005 AS whole, max("at") FILTER (WHERE amount < 0) AS cancelled_at
+            FROM merged.conversions WHERE order_id IS NOT NULL AND status <> 'reversed'
+            GROUP BY order_id HAVING min(amount) < 0
+        )
+        SELECT v.* REPLACE (CASE WHEN c.whole THEN 'reversed' ELSE v.status END AS status,
+                            greatest(v.locked_at, c.cancelled_at) AS locked_at)
+        FROM merged.conversions AS v LEFT JOIN cancelled AS c USING (order_id)
+        WHERE coalesce(v.amount >= 0, true)
+        """,
+    )
+
+
 def _attribute(connection: Any) -> None:
     """Give each conversion to one activation: the one that its code or partner names and whose window it falls into.
 
@@ -126,7 +149,7 @@ def _attribute(connection: Any) -> None:
         SELECT v.* REPLACE (coalesce(o.account_id, k.account_id, p.account_id) AS account_id,
                             coalesce(v.campaign_id, k.campaign_id) AS campaign_id),
                v.account_id AS partner
-        FROM merged.conversions AS v
+        FROM conversions AS v
         LEFT JOIN merged.accounts AS o ON o.account_id = v.account_id
         LEFT JOIN merged.codes AS k
           ON k.code = CASE WHEN o.account_id IS NULL AND v.influencer_id IS NULL THEN v.code END

@@ -57,9 +57,10 @@ _PARTS = (
     ),
     _part(
         "conversions",
-        "one order or sign-up, or one day's number of them, with whatever says whose it is",
+        "one order or sign-up, or one day's number of them, with whatever says whose it is; of a negative amount: what "
+        "was taken back of its order",
         "conversion_id:id kind:code at:time status:code actions:count* code:code* account_id:id* influencer_id:id*"
-        " campaign_id:id* locked_at:time* referrer:text*",
+        " campaign_id:id* locked_at:time* referrer:text* order_id:id* amount:number*",
         key="conversion_id",
     ),
 )

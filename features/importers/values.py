@@ -30,6 +30,7 @@ MISSING = (
 """How exports write that nothing was measured, in lower case; never 0."""
 
 _OFFSET = r"([Zz]|UTC|GMT|[+-]\d{2}:?\d{2})$"
+_EPOCHS = {"seconds": 1_000_000, "milliseconds": 1_000}  # microseconds
 _SUFFIXES = {"k": "1e3", "m": "1e6", "b": "1e9"}
 _SPACES = "'\u00a0\u202f_"  # what groups thousands besides the mark and a blank
 
@@ -87,9 +88,9 @@ def _rewritten(spec: Spec, x: str) -> str:
 
 def local(spec: Spec, x: str) -> str:
     """Return the SQL condition that a present text is a time without a zone."""
-    if spec.time == ("iso",):
-        return f"NOT regexp_matches({x}, '{_OFFSET}')"
-    has_zone = spec.time in (("seconds",), ("milliseconds",)) or all("%z" in form for form in spec.time)
+    if "iso" in spec.time:
+        return f"NOT regexp_matches({x}, '{_OFFSET}|^\\d+$')"
+    has_zone = all(form in _EPOCHS or "%z" in form for form in spec.time)
     return "false" if has_zone else "true"
 
 
@@ -112,18 +113,23 @@ def _number(x: str, spec: Spec, *, percent: bool = False) -> str:
 
 
 def _time(x: str, spec: Spec, zone: str | None) -> str:
-    """Return SQL of a moment in UTC, without a zone."""
-    if spec.time in (("seconds",), ("milliseconds",)):
-        unit = 1_000_000 if spec.time == ("seconds",) else 1_000
-        return f"CASE WHEN regexp_full_match({x}, '\\d+') THEN make_timestamp(TRY_CAST({x} AS BIGINT) * {unit}) END"
-    if spec.time == ("iso",):
-        closed = f"regexp_replace({x}, '\\s+([+-]\\d{{2}}:?\\d{{2}})$', '\\1')"  # DuckDB takes no blank before it
-        given = f"timezone('UTC', TRY_CAST({closed} AS TIMESTAMPTZ))"
-        naive = f"TRY_CAST({x} AS TIMESTAMP)"
-        moment = f"CASE WHEN {local(spec, x)} THEN {_at(naive, zone, spec)} ELSE {given} END"
-        return f"CASE WHEN regexp_full_match({x}, '\\d{{4}}-\\d{{2}}-\\d{{2}}([T ]\\d.*)?') THEN {moment} END"
-    forms = ", ".join(literal(form) for form in spec.time)
-    return _at(f"try_strptime({x}, [{forms}])", zone, spec)
+    """Return SQL of a moment in UTC, without a zone: by the first form that a text has."""
+    moments = []
+    for form in spec.time:
+        if form in _EPOCHS:
+            since = f"make_timestamp(TRY_CAST({x} AS BIGINT) * {_EPOCHS[form]})"
+            moments.append(f"CASE WHEN regexp_full_match({x}, '\\d+') THEN {since} END")
+        elif form == "iso":
+            closed = f"regexp_replace({x}, '\\s+([+-]\\d{{2}}:?\\d{{2}})$', '\\1')"  # DuckDB takes no blank before it
+            given = f"timezone('UTC', TRY_CAST({closed} AS TIMESTAMPTZ))"
+            naive = f"TRY_CAST({x} AS TIMESTAMP)"
+            moment = f"CASE WHEN {local(spec, x)} THEN {_at(naive, zone, spec)} ELSE {given} END"
+            moments.append(
+                f"CASE WHEN regexp_full_match({x}, '\\d{{4}}-\\d{{2}}-\\d{{2}}([T ]\\d.*)?') THEN {moment} END"
+            )
+        else:
+            moments.append(_at(f"try_strptime({x}, {literal(form)})", zone, spec))
+    return f"coalesce({', '.join(moments)})"
 
 
 def _at(naive: str, zone: str | None, spec: Spec) -> str:

@@ -154,7 +154,7 @@ def test_an_append_that_fails_leaves_the_store(tmp_path: Path) -> None:
     store = prepared(pieces[0], folder=tmp_path / "store", buckets=2)
     done: list[str] = []
 
-    def stop(step: str) -> None:
+    def stop(step: str, _share: float | None = None, /) -> None:
         done.append(step)
         if len(done) == 6:
             raise KeyboardInterrupt

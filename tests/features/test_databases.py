@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pymysql
 import pytest
 
+from features import databases
 from features.checks import check
-from features.errors import DataError, ImpelError
+from features.errors import DataError, ImpelError, SettingError
 from features.sources import open_tables
 from features.tables import CONTRACT
-from tests import postgres
+from tests import mariadb, postgres
 from tests.features.test_sources import frames, in_order
 from tests.small_source import small_source, small_tables
 
@@ -56,6 +61,51 @@ def database() -> Iterator[str]:
             cursor.execute("CREATE TABLE notes (text text)")
             connection.commit()
         yield url
+
+
+MYSQL_TYPES = {
+    "id": "varchar(190)",
+    "text": "text",
+    "code": "varchar(40)",
+    "time": "datetime(6)",
+    "count": "int unsigned",
+    "number": "decimal(30, 10)",
+    "share": "double",
+    "flag": "tinyint(1)",
+    "list": "json",
+}
+
+
+@pytest.fixture(scope="session")
+def maria() -> Iterator[str]:
+    """The URL of a real MariaDB database with the small tables."""
+    program = mariadb.program()
+    if program is None:
+        pytest.skip("MariaDB is not installed and cannot be (as root: apt-get install -y mariadb-server)")
+    with mariadb.server(program) as url:
+        with pymysql.connect(**databases._mysql_options(url)) as connection, connection.cursor() as cursor:
+            for name, frame in small_tables().items():
+                columns = [c for c in CONTRACT[name].columns if c.name in frame]
+                defined = ", ".join(f"`{c.name}` {MYSQL_TYPES[c.kind]}" for c in columns)
+                cursor.execute(f"CREATE TABLE {name} ({defined})")
+                names = [c.name for c in columns]
+                marks = ", ".join(["%s"] * len(names))
+                rows = [[_for_mysql(value) for value in row] for row in frame[names].itertuples(index=False)]
+                cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+            cursor.execute("CREATE TABLE notes (text text)")
+            connection.commit()
+        yield url
+
+
+def _for_mysql(value: Any) -> Any:
+    """Return a value as PyMySQL takes it: a list as JSON, a time without its zone."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return json.dumps(list(value))
+    if pd.isna(value):
+        return None
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.tz_convert("UTC").tz_localize(None) if isinstance(value, pd.Timestamp) and value.tzinfo else value
 
 
 @pytest.fixture
@@ -100,6 +150,82 @@ def test_postgresql_gives_the_same_frames(database: str, expected: dict[str, pd.
 def test_sqlite_gives_the_same_frames(sqlite_url: str, expected: dict[str, pd.DataFrame]) -> None:
     for name, frame in frames(sqlite_url).items():
         pd.testing.assert_frame_equal(in_order(frame), expected[name])
+
+
+def test_mariadb_gives_the_same_frames(
+    maria: str, expected: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_BATCH", 7)  # so that every table comes in many batches
+    for name, frame in frames(maria).items():
+        pd.testing.assert_frame_equal(in_order(frame), expected[name])
+
+
+def test_mariadb_types_lose_nothing(maria: str) -> None:
+    with pymysql.connect(**databases._mysql_options(maria)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS impel")
+        cursor.execute("SET time_zone = '+02:00'")
+        cursor.execute(
+            "CREATE TEMPORARY TABLE odd (a timestamp(6) NULL, b datetime(3), c tinyint(1), d json, e text, "
+            "f decimal(20, 4), g bigint unsigned, h bit(1), i binary(2), j enum('x', 'y'), k date, l float)"
+        )
+        values = (
+            "2026-05-01 10:00:00.000001",
+            "2026-05-01 10:00:00.5",
+            1,
+            '["tea", "🍵"]',
+            "🍵; é",
+            "12345678901.2345",
+        )
+        cursor.execute(
+            "INSERT INTO odd VALUES (%s, %s, %s, %s, %s, %s, 18446744073709551615, 1, x'00ff', 'y', '2026-05-01', 0.5)",
+            values,
+        )
+        cursor.execute("INSERT INTO odd VALUES (" + ", ".join(["NULL"] * 12) + ")")
+        cursor.execute("SHOW COLUMNS FROM odd")
+        kinds = {name: kind for name, kind, *_ in cursor.fetchall()}
+        cursor.execute("SET time_zone = '+00:00', sql_mode = 'ANSI_QUOTES'")
+        connection.decoders = {}
+        first, second = databases._mysql_stream(connection, "odd", kinds).read_all().to_pylist()
+    assert first == {
+        "a": "2026-05-01 08:00:00.000001",
+        "b": "2026-05-01 10:00:00.500",
+        "c": 1,
+        "d": '["tea", "🍵"]',
+        "e": "🍵; é",
+        "f": 12345678901.2345,
+        "g": 18446744073709551615,
+        "h": 1,
+        "i": "00FF",
+        "j": "y",
+        "k": "2026-05-01",
+        "l": 0.5,
+    }
+    assert set(second.values()) == {None}
+
+
+def test_a_mariadb_that_cannot_be_read_tells_no_password(maria: str) -> None:
+    right = quote(mariadb.PASSWORD, safe="")
+    socket = maria.partition("?")[2]
+    wrong = {
+        maria.replace(right, "wr0ng"): r"cannot be read \(Access denied for user 'impel'@'localhost'",
+        f"mysql://impel:{right}@localhost/nowhere?{socket}": "cannot be read .*nowhere",
+        f"mariadb://impel:{right}@127.0.0.1:1/impel": r"cannot be read \(Can't connect to MySQL server on '127.0.0.1'",
+        f"mysql://impel:{right}@localhost": "names no database; write mysql://user:password@host/database",
+        f"mysql://impel:{right}@localhost/impel?ssl=1": "has 'ssl', which is not known; write mysql://",
+    }
+    for url, message in wrong.items():
+        with pytest.raises((DataError, SettingError), match=message) as caught:
+            open_tables(url)
+        assert not any(secret in str(caught.value) for secret in ("wr0ng", right, mariadb.PASSWORD))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_value_that_breaks_off_a_stream_is_one_line(maria: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_BATCH", 7)
+    monkeypatch.setattr(databases, "_mysql_type", lambda _: pa.int64())
+    with pytest.raises(DataError, match=r"The database mysql://impel:\*\*\*@.* cannot be read") as caught:
+        open_tables(maria)
+    assert "\n" not in str(caught.value)
 
 
 def test_duckdb_by_url_is_the_file(tmp_path: Path, expected: dict[str, pd.DataFrame]) -> None:

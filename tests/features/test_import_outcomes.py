@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -134,6 +135,89 @@ def test_partners_without_an_account_are_named(tmp_path: Path) -> None:
 
 def test_a_partner_without_an_account_is_known_by_the_code(tmp_path: Path) -> None:
     with_actions(tmp_path, impact("APPROVED", MediaPartnerId=77, PromoCode="anna20"))
+    assert outcome(tmp_path, "instagram:anna")["actions"] == 1
+
+
+MAY_10, MAY_20, JULY_15 = "1778407200", "1779271200", "1784116800"  # seconds, as Refersion writes them
+
+
+def conversion(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "created": MAY_10,
+        "updated": JULY_15,
+        "status": "APPROVED",
+        "order_id": f"#{number}",
+        "total": "24.00",
+        "commission_total": "4.80",
+        "currency": "USD",
+        "coupon_code": None,
+        "is_test_conversion": False,
+        "affiliate": {"id": 37567438, "name": "Anna", "email": "a@b.c"},
+    } | more
+
+
+BEFORE = conversion(1, created="1777543200", status="DENIED")  # the export reaches from before the window
+
+
+def with_conversions(folder: Path, *conversions: dict[str, Any]) -> Any:
+    hired(folder)
+    names = written(folder, "map.csv", "name,account_id\nrefersion:37567438,instagram:anna\n")
+    answer = {"data": {"conversions": [BEFORE, *conversions]}}
+    moment = pd.Timestamp("2026-08-01")
+    return imported(folder, "refersion", "conversions.json", answer, exported_at=moment, accounts=names)
+
+
+def test_denied_and_unqualified_conversions_of_refersion_do_not_count(tmp_path: Path) -> None:
+    denied, unqualified = conversion(3, status="DENIED"), conversion(4, status="UNQUALIFIED")
+    report = with_conversions(tmp_path, conversion(2), denied, unqualified)
+    anna = outcome(tmp_path, "instagram:anna")
+    assert (anna["actions"], anna["closed_at"]) == (1, pd.Timestamp("2026-07-15 12:00"))
+    assert not report.files[0].unknown
+    assert not report.files[0].tables["conversions"].refused
+
+
+def test_a_pending_conversion_of_refersion_leaves_the_outcome_open(tmp_path: Path) -> None:
+    report = with_conversions(tmp_path, conversion(2, status="PENDING"))
+    assert "still pending: import a later export: ['c1/instagram:anna']" in left_out(report)
+    with_conversions(tmp_path, conversion(2))
+    assert outcome(tmp_path, "instagram:anna")["actions"] == 1
+
+
+def test_an_order_that_was_cancelled_as_a_whole_does_not_count(tmp_path: Path) -> None:
+    whole = conversion(12, order_id="#2", total="-24.00", created=MAY_20)
+    part = conversion(13, order_id="#3", total="-20.00", created=MAY_20)
+    refused = conversion(14, order_id="#4", total="-24.00", status="DENIED")  # the cancellation, not the order
+    with_conversions(tmp_path, conversion(2), whole, conversion(3), part, conversion(4), refused)
+    assert outcome(tmp_path, "instagram:anna")["actions"] == 2
+
+
+def test_tests_and_credits_by_hand_are_no_orders(tmp_path: Path) -> None:
+    report = with_conversions(tmp_path, conversion(2, is_test_conversion=True), conversion(3, order_id=None))
+    assert outcome(tmp_path, "instagram:anna")["actions"] == 0
+    assert report.files[0].tables["conversions"].kept == 1
+
+
+def test_orders_in_any_currency_count_once(tmp_path: Path) -> None:
+    with_conversions(tmp_path, conversion(2), conversion(3, currency="CAD", total="630.00"))
+    assert outcome(tmp_path, "instagram:anna")["actions"] == 2
+
+
+def test_webhooks_of_refersion_add_up_and_the_last_status_counts(tmp_path: Path) -> None:
+    hired(tmp_path)
+    trigger = {"id": 1, "affiliate_id": 37567438, "trigger": "TEA5", "type": "COUPON"}
+    names = written(tmp_path, "map.csv", "name,account_id\nrefersion:37567438,instagram:anna\n")
+    imported(tmp_path, "refersion", "triggers.json", trigger, accounts=names)
+    bodies = [
+        BEFORE,
+        conversion(2, status="PENDING", affiliate=None, coupon_code="tea5", created="2026-05-10 10:00:00"),
+        conversion(2, affiliate=None, coupon_code="tea5", created="2026-05-10 10:00:00"),
+        conversion(3, status="PENDING"),
+        conversion(3, status="DENIED", denied_reason_code="REFUNDED"),
+    ]
+    lines = "".join(f"{json.dumps(body)}\n" for body in bodies)
+    report = imported(tmp_path, "refersion", "webhooks.jsonl", lines, exported_at=pd.Timestamp("2026-08-01"))
+    assert report.files[0].shape == "webhooks"
     assert outcome(tmp_path, "instagram:anna")["actions"] == 1
 
 

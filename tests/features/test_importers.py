@@ -147,7 +147,15 @@ PHYLLO_CONTENTS = {
             "published_at": "2026-05-03T10:00:00",
             "updated_at": "2026-06-20T10:00:00.123456",
             "description": "Tea",
-            "engagement": {"like_count": 17, "comment_count": 3, "view_count": None, "impression_organic_count": 800},
+            "hashtags": ["tea", "home"],
+            "engagement": {
+                "like_count": 17,
+                "comment_count": 3,
+                "share_count": 2,
+                "click_count": None,
+                "view_count": None,
+                "impression_organic_count": 800,
+            },
         }
     ]
 }
@@ -373,7 +381,7 @@ PROVIDERS: dict[str, tuple[str, str, Any, dict[str, Any], str, int, dict[str, An
         {},
         "posts",
         1,
-        {"post_id": "instagram:17900001", "account_id": "instagram:anna", "views": 800.0, **POST},
+        {"post_id": "instagram:17900001", "account_id": "instagram:anna", "views": 800.0, "shares": 2.0, **POST},
     ),
     "phyllo profiles": (
         "phyllo",
@@ -419,7 +427,13 @@ def test_what_a_provider_exports_becomes_rows(
 
 
 def test_every_provider_is_tried() -> None:
-    elsewhere = {"impact", "shopify", "ga4", "tables"}  # outcomes are made of these: test_import_outcomes.py
+    elsewhere = {
+        "impact",
+        "refersion",
+        "shopify",
+        "ga4",
+        "tables",
+    }  # outcomes are made of these: test_import_outcomes.py
     assert {provider for provider, *_ in PROVIDERS.values()} | elsewhere == set(providers())
 
 

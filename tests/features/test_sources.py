@@ -331,8 +331,8 @@ BAD_SOURCES = {
     "None": (lambda _: None, "Data is read from a folder .*; received 'None'"),
     "list": (lambda _: [1], "Data is read from a folder"),
     "database of another kind": (
-        lambda _: "mysql://me:secret@host/db",
-        "Of databases postgresql, .* are read; received 'mysql://...'",
+        lambda _: "oracle://me:secret@host/db",
+        "Of databases postgresql, .* are read; received 'oracle://...'",
     ),
     "path with a null byte": (lambda _: "a\0b", "There is no data at|cannot be read"),
     "a single table": (

@@ -19,6 +19,7 @@ from features.tables import CONTRACT
 from tests.features.compare import Frames, assert_same_bits, different, prepared
 from tests.labels import labelled
 from tests.random_tables import random_pairs, random_tables
+from tests.told import Told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,15 +73,16 @@ def test_parquet_and_duckdb_give_the_bits_of_frames(
 def test_a_store_that_is_kept_is_opened_as_it_is(
     frames: Frames, pairs: pd.DataFrame, X: pd.DataFrame, tmp_path: Path
 ) -> None:
-    told: list[str] = []
-    first = prepared(frames, folder=tmp_path / "store", progress=told.append)
+    told = Told()
+    first = prepared(frames, folder=tmp_path / "store", progress=told)
     assert_same_bits(X, build(first, pairs))
-    assert told == [
+    assert told.steps == [
         f"sorting {name}" for name in ("stats", "posts", "interactions", "given", "audiences", "followers", "outcomes")
     ]
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.parquet")}
-    again = prepared(frames, folder=tmp_path / "store", progress=told.append)
-    assert len(told) == 7
+    again = prepared(frames, folder=tmp_path / "store", progress=told)
+    assert len(told.steps) == 7
+    assert told.shares[0] == 0.0
     assert_same_bits(X, build(again, pairs))
     assert_same_bits(X, build(EventStore(tmp_path / "store"), pairs))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.parquet")} == made
@@ -136,7 +138,7 @@ def test_a_preparation_that_fails_leaves_the_old_store(
 ) -> None:
     prepared(frames, folder=tmp_path / "store")
 
-    def stop(_: str) -> None:
+    def stop(_step: str, _share: float | None = None, /) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -11,6 +11,7 @@ import pytest
 
 from serving.launch import running
 from tests.packaging.documents import ELSEWHERE, ROOT, answer, commands, environment, programs, run
+from training.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,33 @@ def test_completion_by_the_tab_key() -> None:
     script = f"{call}; complete -p impel"
     done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
     assert "_impel_completion" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_commands_and_options(shell: str) -> None:
+    """By what the script of each shell asks for as somebody presses the key."""
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    assert f"_IMPEL_COMPLETE={shell}_source impel" in page
+
+    def offered(line: str, word: str) -> set[str]:
+        # bash and zsh say how many words come before, fish which word is being written.
+        asked = {"COMP_WORDS": line, "COMP_CWORD": word if shell == "fish" else str(len(line.split()) - (word != ""))}
+        set_up = environment() | asked | {"_IMPEL_COMPLETE": f"{shell}_complete"}
+        said = subprocess.run(["impel"], env=set_up, capture_output=True, text=True, check=True).stdout
+        return set(re.split(r"[\s,]+", said))
+
+    assert offered("impel ", "") >= set(main.commands)
+    assert offered("impel back", "back") >= {"backtest"}
+    assert offered("impel backtest --pl", "--pl") >= {"--plots"}
+
+
+def test_the_script_of_bash_completes() -> None:
+    (call,) = (command for command in commands("docs/reference/command-line.md") if command.startswith("eval"))
+    press = "COMP_WORDS=(impel mat); COMP_CWORD=1; _impel_completion impel mat; printf '%s\\n' ${COMPREPLY[@]}"
+    done = subprocess.run(
+        ["bash", "-c", f"{call}; {press}"], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["materialize"], done.stderr
 
 
 def test_pages_out_of_the_code_are_up_to_date() -> None:

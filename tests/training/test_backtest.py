@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from features.errors import DataError, ImpelError, SettingError
+from tests.told import Told
 from tests.training.backtest_cases import Market, market, model
 from training.backtest import Backtest, backtest
 from training.policies import POLICIES
@@ -407,12 +408,13 @@ def test_without_money_followers_or_rivals(small: Market) -> None:
 
 
 def test_at_least_is_asked_of_all_and_progress_told(small: Market) -> None:
-    lines: list[str] = []
-    found = backtest(small.X, small.activations, model=model(), folds=2, at_least=4, progress=lines.append)
+    told = Told()
+    found = backtest(small.X, small.activations, model=model(), folds=2, at_least=4, progress=told)
     assert (found.predictions["at_least"] == 4).all()
     assert (found.predictions["outcome"] == (found.predictions["actions"] >= 4)).all()
-    assert lines[0].startswith("fold 1: learning from ")
-    assert lines[-1] == "measuring"
+    assert told.steps[0].startswith("fold 1 of 2: learning from ")
+    assert told.steps[-1] == "measuring"
+    assert told.shares == [0.0, 0.45, 0.9]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from features.follower_classifier import COLUMNS, FollowerClassifier, default_cl
 from tests.features.compare import prepared
 from tests.labels import labelled
 from tests.small_source import small_tables
+from tests.told import Told
 from training.follower_default import make
 from training.follower_labels import fit_followers
 
@@ -23,8 +24,8 @@ real_data = pytest.mark.skipif(
 
 
 def fitted(followers: pd.DataFrame, until: pd.Timestamp | None = None) -> tuple[FollowerClassifier | None, list[str]]:
-    said: list[str] = []
-    return fit_followers(prepared({**small_tables(), "followers": followers}), until=until, progress=said.append), said
+    said = Told()
+    return fit_followers(prepared({**small_tables(), "followers": followers}), until=until, progress=said), said.steps
 
 
 def test_labels_of_the_users_data_are_learnt_and_said() -> None:

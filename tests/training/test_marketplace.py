@@ -11,6 +11,7 @@ from features.checks import check
 from features.errors import SettingError
 from features.sources import open_tables
 from features.tables import CONTRACT
+from tests.told import Told
 from training.marketplace import simulate
 
 if TYPE_CHECKING:
@@ -130,15 +131,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
-    said: list[str] = []
-    first = digests(simulate(tmp_path / "first", influencers=60, campaigns=8, seed=3, truth=True, progress=said.append))
+    said = Told()
+    first = digests(simulate(tmp_path / "first", influencers=60, campaigns=8, seed=3, truth=True, progress=said))
     again = digests(simulate(tmp_path / "again", influencers=60, campaigns=8, seed=3))
     other = digests(simulate(tmp_path / "other", influencers=60, campaigns=8, seed=4))
     assert first.pop("truth.parquet")
     assert first == again
     assert set(first) == {f"{name}.parquet" for name in CONTRACT}
     assert not set(first.values()) & set(other.values())
-    assert len(said) >= 4
+    assert len(said.steps) == len(said.shares) >= 4
 
 
 @pytest.mark.parametrize(

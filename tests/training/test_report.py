@@ -5,7 +5,9 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,6 +129,38 @@ def test_pictures_and_tables_can_be_read_aloud(written: tuple[Backtest, Path]) -
     for tag, attributes in page.elements:
         assert tag != "table" or attributes["aria-label"]
         assert tag != "th" or attributes["scope"] in {"col", "row"}
+
+
+@pytest.fixture(scope="module")
+def pictures(simulated: Backtest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    before = render(plain(simulated.metrics))
+    page = write(simulated, folder, pictures=True)
+    assert page.read_text(encoding="utf-8") == before
+    assert render(plain(simulated.metrics)) == before  # files in colours of their own leave the page as it is
+    return folder / "plots"
+
+
+def test_every_picture_of_the_page_is_a_file_too(simulated: Backtest, pictures: Path) -> None:
+    drawn = len(re.findall('class="plot wide"', render(plain(simulated.metrics))))
+    names = {path.stem for path in pictures.iterdir()}
+    assert len(names) == drawn >= 5
+    assert {path.name for path in pictures.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    for path in pictures.glob("*.png"):
+        height, width, *_ = matplotlib.image.imread(path).shape
+        assert min(height, width) > 500
+
+
+def test_a_picture_as_a_file_says_what_it_shows(pictures: Path) -> None:
+    for path in pictures.glob("*.svg"):
+        svg = ET.parse(path).getroot()
+        title, words = svg[0], svg[1]
+        assert (title.tag.rpartition("}")[2], words.tag.rpartition("}")[2]) == ("title", "desc")
+        assert words.text.startswith(title.text)
+        assert len(words.text) > len(title.text) > 5
+        text = path.read_text(encoding="utf-8")
+        assert "var(" not in text
+        assert "impel --" not in text
 
 
 def test_every_figure_of_the_tables_is_one_of_the_metrics(simulated: Backtest) -> None:

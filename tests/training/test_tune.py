@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from features.errors import DataError, SettingError
+from tests.told import Told
 from tests.training.backtest_cases import Market, market
 from training.bootstrap import Estimate
 from training.tune import _study, losses, split, tune
@@ -77,20 +78,20 @@ def test_the_defaults_are_tried_first_and_figures_are_those_of_the_trials(
 @pytest.mark.usefixtures("first")
 def test_another_run_goes_on_where_the_first_stopped(small: Market, first: Tuned, folder: Path) -> None:
     before = trials(folder / "study.db")
-    told: list[str] = []
-    again = run(small, folder / "study.db", trials=3, progress=told.append)
-    assert told == ["the best and the defaults on the part held out"]
+    told = Told()
+    again = run(small, folder / "study.db", trials=3, progress=told)
+    assert told.steps == ["the best and the defaults on the part held out"]
     assert again.facts() == first.facts()
-    more = run(small, folder / "study.db", trials=4, progress=told.append)
+    more = run(small, folder / "study.db", trials=4, progress=(told := Told()))
     assert more.tried == 4
-    assert told[1].startswith("settings 4 of 4, fold 1 of 3; least loss so far 0.")
+    assert told.steps[0].startswith("settings 4 of 4, fold 1 of 3; least loss so far 0.")
     after = trials(folder / "study.db")
     assert [trial.params for trial in after[:3]] == [trial.params for trial in before]
     assert after[3].params not in [trial.params for trial in before]  # it does not draw what was drawn
 
 
 def test_stopping_loses_nothing_but_what_was_being_tried(small: Market, folder: Path) -> None:
-    def stop(told: str) -> None:
+    def stop(told: str, _share: float | None = None, /) -> None:
         if told.startswith("settings 2 of 2, fold 2"):
             raise KeyboardInterrupt
 

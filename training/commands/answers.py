@@ -51,7 +51,7 @@ def predict(
     store = prepared(data)
     asked = read(pairs)
     with console.progress("predicting") as tell:
-        X = predictor.features(store, asked, progress=lambda share: tell(f"{share:.0%}"))
+        X = predictor.features(store, asked, progress=partial(tell, f"features of {len(asked):,} pairs"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
     if folder is not None:
         log_predictions(folder, predictor, answer, X, pairs=asked)
@@ -102,9 +102,9 @@ def rank(
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
     asked: dict[str, Any] = {"campaign": campaign, "as_of": as_of, "at_least": at_least}
-    with console.progress("ranking"):
+    with console.progress("ranking") as tell:
         fee = None if fees is None else read(fees)
-        ranked = ranking.rank(predictor, store, fees=fee, **asked).head(top)
+        ranked = ranking.rank(predictor, store, fees=fee, progress=tell, **asked).head(top)
         told = ranking.reasons(predictor, store, ranked, **asked) if reasons else []
     for said in predictor.incremental(store.campaigns["goal"][store.campaigns["campaign_id"] == campaign]):
         console.note(said)
@@ -146,6 +146,8 @@ def materialize(
 
     For example: impel materialize store --out snapshot && impel serve store --snapshot snapshot
     """
+    from functools import partial
+
     from features.materialize import materialize as make
     from serving.predictor import Predictor
     from training.files import prepared
@@ -154,7 +156,8 @@ def materialize(
     if model is not None:
         store.follower_classifier = Predictor.load(model, tracking_uri=tracking_uri).bundle.follower_classifier
     with console.progress("materializing") as tell:
-        made = make(store, folder, as_of=as_of, progress=lambda share: tell(f"{share:.0%}"))
+        words = f"features of {len(store.accounts):,} accounts"
+        made = make(store, folder, as_of=as_of, progress=partial(tell, words))
     size = sum(size for size, _ in made.contents.files.values())
     if as_json:
         facts = {"snapshot": str(folder), "as_of": f"{made.as_of.isoformat()}Z", "accounts": len(made.accounts)}

@@ -50,8 +50,8 @@ def check(data: str, as_json: bool, refused: Path | None, folder: Path | None) -
     from features import EventStore
     from features.checks import check as examine
 
-    with console.progress("checking"):
-        report = examine(data, store=None if folder is None else EventStore(folder))
+    with console.progress("checking") as tell:
+        report = examine(data, store=None if folder is None else EventStore(folder), progress=tell)
     written = report.refused(refused) if refused is not None else []
     if as_json:
         console.as_json(report.to_dict() | {"refused": [str(path) for path in written]})
@@ -144,6 +144,8 @@ def features(data: str | None, out: Path | None, describe: bool, as_json: bool) 
         return
     if data is None or out is None:
         raise click.UsageError("Give DATA and --out FILE, or --describe.")
+    from functools import partial
+
     import pandas as pd
 
     from features import build
@@ -152,7 +154,7 @@ def features(data: str | None, out: Path | None, describe: bool, as_json: bool) 
     store = prepared(data)
     activations = store.activations()
     with console.progress("features") as tell:
-        X = build(store, activations, progress=lambda share: tell(f"{share:.0%}"))
+        X = build(store, activations, progress=partial(tell, f"{len(activations):,} activations"))
     labels = activations.drop(columns=["goal", "propensity"])
     write(pd.concat([labels, X], axis=1), out)
     console.note(f"{len(X):,} activations, {X.shape[1]} features: {out}")

@@ -13,6 +13,8 @@ from training.commands.options import DATA, JSON, NAME, TRACKING, read_moment
 if TYPE_CHECKING:
     import pandas as pd
 
+_FEATURES, _JUDGED = 0.15, 0.95  # which share of a backtest's time is over after each step, about
+
 
 @click.command()
 @DATA
@@ -126,15 +128,17 @@ def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_lea
     "--at-least", type=int, help="Actions to ask for; otherwise break-even where fee and value are known, else 1."
 )
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
+@click.option("--plots", is_flag=True, help="Also write each picture as PNG and SVG, into DIR/plots.")
 @JSON
 def backtest(
-    data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, as_json: bool
+    data: str, out: Path, folds: int, test_share: float, at_least: int | None, truth: bool, plots: bool, as_json: bool
 ) -> None:
     """Say what the model would have earned on past campaigns, each judged by what was known before it.
 
     Labels of fake followers count where they were observed before the first decision that is tested.
     """
     from features import build
+    from features.progress import within
     from training import report
     from training.backtest import backtest as judge
     from training.backtest import first_decision, origin
@@ -151,7 +155,7 @@ def backtest(
     with console.progress("backtesting") as tell:
         if first is not None:
             use_labels(store, until=first, progress=tell)
-        X = build(store, activations, progress=lambda share: tell(f"features {share:.0%}"))
+        X = build(store, activations, progress=lambda share: tell("features", _FEATURES * share))
         result = judge(
             X,
             activations,
@@ -162,9 +166,10 @@ def backtest(
             truth=MarketTruth(Path(data) / "truth.parquet", store) if truth else None,
             accounts=KnownAccounts(store),
             metadata=origin(store),
-            progress=tell,
+            progress=within(tell, _FEATURES, _JUDGED),
         )
-    page = report.write(result, out)
+        tell("the report", _JUDGED)
+        page = report.write(result, out, pictures=plots)
     _say_checks(result.metrics["checks"])
     if as_json:
         console.as_json(result.metrics)

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import SettingError
+from features.progress import quiet
 from training.marketplace import activations as hiring
 from training.marketplace import briefs as campaigning
 from training.marketplace import columns, interactions, population, posts, readings, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from features.progress import Progress
     from training.marketplace.activations import Activations, Truth
     from training.marketplace.briefs import Briefs
     from training.marketplace.population import Population
@@ -29,7 +29,7 @@ def simulate(
     campaigns: int = 300,
     seed: int = 0,
     truth: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = quiet,
 ) -> Path:
     """Write the tables of a simulated marketplace, two and a half years of it, that keep the data contract.
 
@@ -65,22 +65,21 @@ def simulate(
         Too few influencers or campaigns, a negative seed, or a folder that holds something.
     """
     folder = _checked(folder, influencers=influencers, campaigns=campaigns, seed=seed)
-    say = progress or (lambda _: None)
     # One generator per step: a change in one table leaves the others as they are.
     people, briefing, outcomes, posting, counting, reacting, reading, words = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)
     )
-    say(f"{influencers} influencers and their audiences")
+    progress(f"{influencers} influencers and their audiences", 0.0)
     market = population.draw(influencers, people)
     briefs = campaigning.draw(campaigns, briefing)
-    say(f"{campaigns} campaigns and their outcomes")
+    progress(f"{campaigns} campaigns and their outcomes", 0.1)
     hired = _play(folder, market, briefs, outcomes, truth=truth)
-    say("posts")
+    progress("posts", 0.3)
     posted = posts.draw(market, briefs, hired, posting)
     posts.write(folder, posted, market, briefs, hired, rng=counting)
-    say("comments, replies and mentions")
+    progress("comments, replies and mentions", 0.6)
     interactions.write(folder, posted, market, reacting)
-    say("follower counts, audience reports and samples of followers")
+    progress("follower counts, audience reports and samples of followers", 0.8)
     readings.write_stats(folder, posted, market, reading)
     readings.write_audiences(folder, market, reading)
     readings.write_followers(folder, market, reading)

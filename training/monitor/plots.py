@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import PercentFormatter
 
 from training.checks.drift import MOVING
-from training.report.plots import COLOURS, drawn
+from training.report.picture import COLOURS, Picture
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -19,7 +18,7 @@ _MOST = 15
 _INK, _MUTED, _ACCENT = COLOURS["--ink"], COLOURS["--muted"], COLOURS["--accent"]
 
 
-def drift(features: list[dict[str, Any]], *, threshold: float) -> Markup:
+def drift(features: list[dict[str, Any]], *, threshold: float) -> Picture:
     """Draw the population stability index of the features that moved most."""
     shown = sorted(features, key=lambda one: one["stability"])[-_MOST:]
 
@@ -34,10 +33,10 @@ def drift(features: list[dict[str, Any]], *, threshold: float) -> Markup:
 
     words = "; ".join(f"{one['feature']} {one['stability']:.2f}" for one in reversed(shown))
     height = 0.8 + 0.27 * len(shown)
-    return drawn("drift", draw, height=height, narrow_height=height * 1.45, alt=f"Drift by feature: {words}.")
+    return Picture("drift", draw, height=height, narrow_height=height * 1.45, alt=f"Drift by feature: {words}.")
 
 
-def missing(features: list[dict[str, Any]]) -> Markup:
+def missing(features: list[dict[str, Any]]) -> Picture:
     """Draw the share of unknown values now and before, of the features where it rose most."""
     shown = sorted(features, key=lambda one: one["missing"] - one["missing_before"])[-_MOST:]
 
@@ -56,10 +55,10 @@ def missing(features: list[dict[str, Any]]) -> Markup:
         f"{one['feature']} {one['missing_before']:.0%} then, {one['missing']:.0%} now" for one in reversed(shown)
     )
     height = 0.8 + 0.27 * len(shown)
-    return drawn("missing", draw, height=height, narrow_height=height * 1.45, alt=f"Unknown values: {words}.")
+    return Picture("missing", draw, height=height, narrow_height=height * 1.45, alt=f"Unknown values: {words}.")
 
 
-def likelihoods(found: dict[str, Any]) -> Markup:
+def likelihoods(found: dict[str, Any]) -> Picture:
     """Draw the shares of the predictions in the tenths of before, then and now."""
     edges = [0.0, *found["edges"], 1.0]
     names = [f"{_percent(low)} to {_percent(high)} %" for low, high in pairwise(edges)]
@@ -85,7 +84,7 @@ def likelihoods(found: dict[str, Any]) -> Markup:
     words = "; ".join(
         f"{name}: {then:.0%} then, {today:.0%} now" for name, then, today in zip(names, before, now, strict=True)
     )
-    return drawn("likelihoods", draw, height=4.2, narrow_height=4.6, alt=f"Likelihoods: {words}.")
+    return Picture("likelihoods", draw, height=4.2, narrow_height=4.6, alt=f"Likelihoods: {words}.")
 
 
 def _percent(share: float) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from training.backtest import Backtest
+    from training.report.picture import Picture
 
 _MEASURES = {
     "net_value": "value after fees",
@@ -34,8 +35,13 @@ _RATES = {
 }
 
 
-def write(backtest: Backtest, out_dir: str | Path) -> Path:
+def write(backtest: Backtest, out_dir: str | Path, *, pictures: bool = False) -> Path:
     """Write report.html, metrics.json and predictions.parquet into a folder, which is made where it is missing.
+
+    Parameters
+    ----------
+    pictures
+        Also write each picture as PNG and SVG, into the folder `plots` in it.
 
     Returns
     -------
@@ -55,6 +61,10 @@ def write(backtest: Backtest, out_dir: str | Path) -> Path:
         text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False)
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
         backtest.predictions.to_parquet(folder / "predictions.parquet", index=False)
+        if pictures:
+            (folder / "plots").mkdir(exist_ok=True)
+            for picture in _pictures(metrics).values():
+                picture.save(folder / "plots")
     except OSError as error:
         raise SettingError(f"the report cannot be written to {str(folder)!r}: {error.strerror or error}") from None
     return page
@@ -123,9 +133,9 @@ def _cell(estimate: dict[str, float | None], how: Callable[[float | None], str])
     return Markup("{} <small>{}</small>").format(value, interval) if interval else Markup.escape(value)
 
 
-def _pictures(m: dict[str, Any]) -> dict[str, Any]:
+def _pictures(m: dict[str, Any]) -> dict[str, Picture]:
     head = m["headline"]
-    pictures: dict[str, Any] = {"reliability": plots.reliability(m["reliability"][MODEL], m["spread"])}
+    pictures = {"reliability": plots.reliability(m["reliability"][MODEL], m["spread"])}
     pictures["distribution"] = plots.distribution(m["pit"], m["thresholds"])
     for which in ("by_fees", "by_hires"):
         if m["gains"][which]["campaigns"]:

@@ -1,48 +1,23 @@
-"""The pictures, as SVG that takes its colours from the page, each drawn for a wide and for a narrow screen."""
+"""The pictures of a backtest."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import warnings
 from functools import partial
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from training.earned import HIRED
 from training.evaluate import ALL
 from training.policies import MODEL, MODEL_LIKELIHOOD, MODEL_VALUE, ORACLE, OTHER_ORDERS, POLICIES, RANDOM
 from training.report.numbers import count, short, tick
+from training.report.picture import COLOURS, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-WIDE, NARROW = 7.4, 3.9  # inches
-# Colours stand for variables of the page, so that one picture serves light, dark and print.
-_VARIABLES = {
-    "#0a0b01": "--ink",
-    "#0a0b02": "--muted",
-    "#0a0b03": "--rule",
-    "#0a0b04": "--accent",
-    "#0a0b05": "--band",
-    "#0a0b06": "--card",
-    "#0a0b11": "--c1",
-    "#0a0b12": "--c2",
-    "#0a0b13": "--c3",
-    "#0a0b14": "--c4",
-    "#0a0b15": "--c5",
-    "#0a0b16": "--c6",
-}
-COLOURS = {name: colour for colour, name in _VARIABLES.items()}
-"""The colour to draw with for each variable of the page."""
-_INK, _MUTED, _RULE, _ACCENT = (COLOURS[name] for name in ("--ink", "--muted", "--rule", "--accent"))
+_INK, _MUTED, _ACCENT = (COLOURS[name] for name in ("--ink", "--muted", "--accent"))
 _STYLES: dict[str, dict[str, Any]] = {
     MODEL: {"color": _ACCENT, "linewidth": 2.8, "zorder": 5},
     MODEL_LIKELIHOOD: {"color": _ACCENT, "linewidth": 1.4, "linestyle": (0, (4, 2))},
@@ -55,30 +30,11 @@ _STYLES: dict[str, dict[str, Any]] = {
         ("followers", "engagement_rate", "klout", "kred", "peerindex", "past_outcomes"), start=1
     )
 }
-_RC = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "text.color": _INK,
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "grid.color": _RULE,
-    "grid.linewidth": 0.6,
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-}
 _LONGEST_NAME = 28
 _LABELS = {name: policy.label for name, policy in POLICIES.items()} | {HIRED: "those who were hired"}
 
 
-def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
+def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Picture:
     """Draw what happened over what was said, and how many activations were given which likelihood."""
 
     def draw(figure: Figure, *, narrow: bool) -> None:
@@ -115,10 +71,10 @@ def reliability(bins: list[dict[str, Any]], spread: list[int]) -> Markup:
     words = "; ".join(
         f"{one['likelihood']:.0%} said, {one['observed']:.0%} happened ({count(one['rows'])})" for one in bins
     )
-    return drawn("reliability", draw, height=4.6, narrow_height=4.2, alt=f"Reliability curve: {words}.")
+    return Picture("reliability", draw, height=4.6, narrow_height=4.2, alt=f"Reliability curve: {words}.")
 
 
-def distribution(pit: list[dict[str, Any]], thresholds: list[dict[str, Any]]) -> Markup:
+def distribution(pit: list[dict[str, Any]], thresholds: list[dict[str, Any]]) -> Picture:
     """Draw where in their forecasts the outcomes came, and what happened over what was said at several thresholds."""
 
     def draw(figure: Figure, *, narrow: bool) -> None:
@@ -146,10 +102,10 @@ def distribution(pit: list[dict[str, Any]], thresholds: list[dict[str, Any]]) ->
     tenths = ", ".join(f"{one['value']:.1%}" for one in pit)
     errors = "; ".join(f"{one['share']:.0%} {one['calibration_error']['value']:.1%}" for one in thresholds)
     alt = f"Share of the outcomes in each tenth of their forecasts: {tenths}. Calibration error by threshold: {errors}."
-    return drawn("distribution", draw, height=3.9, narrow_height=6.2, alt=alt)
+    return Picture("distribution", draw, height=3.9, narrow_height=6.2, alt=alt)
 
 
-def gain_curves(gains: dict[str, Any], which: str) -> Markup:
+def gain_curves(gains: dict[str, Any], which: str) -> Picture:
     """Draw the share of the actions over the share of hires (`by_hires`) or of fees (`by_fees`)."""
     curves = gains[which]["policies"]
     spent = "share of the fees paid" if which == "by_fees" else "share of the accounts hired"
@@ -169,10 +125,10 @@ def gain_curves(gains: dict[str, Any], which: str) -> Markup:
 
     words = "; ".join(f"{POLICIES[name].label} {curves[name][half]:.0%}" for name in order)
     alt = f"Gains curves. At half of it ({spent}), share of the actions: {words}."
-    return drawn(f"gains-{which}", draw, height=4.4, narrow_height=5.6, alt=alt)
+    return Picture(f"gains-{which.replace('_', '-')}", draw, height=4.4, narrow_height=5.6, alt=alt)
 
 
-def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, picture: str = "bars") -> Markup:
+def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, picture: str = "bars") -> Picture:
     """Draw one measure of every policy with its interval, the best on top; `picture` is its name on the page."""
     known = {name: one[measure] for name, one in figures.items() if one[measure]["value"] is not None}
     order = sorted(known, key=lambda name: known[name]["value"])
@@ -207,12 +163,12 @@ def bars(figures: dict[str, dict[str, Any]], *, measure: str, title: str, pictur
 
     words = "; ".join(f"{_LABELS[name]} {tell(known[name]['value'])}" for name in reversed(order))
     height = 0.9 + 0.36 * len(order)
-    return drawn(
+    return Picture(
         picture, draw, height=height, narrow_height=height + 0.08 * len(order) + 0.3, alt=f"{title}, by rule: {words}."
     )
 
 
-def forest(slices: list[dict[str, Any]], *, rule: str | None) -> Markup:
+def forest(slices: list[dict[str, Any]], *, rule: str | None) -> Picture:
     """Draw the AUC of each part of the data with its interval, and that of the best simple rule."""
     judged = [one for one in slices if "score_auc" in one]
     rows: list[dict[str, Any] | str] = []
@@ -244,7 +200,7 @@ def forest(slices: list[dict[str, Any]], *, rule: str | None) -> Markup:
 
     words = "; ".join(f"{one['by']}: {one['slice']} {one['score_auc'][MODEL]['value']:.2f}" for one in judged)
     height = 1.2 + 0.27 * len(rows)
-    return drawn("forest", draw, height=height, narrow_height=height + 0.3, alt=f"AUC by part of the data: {words}.")
+    return Picture("forest", draw, height=height, narrow_height=height + 0.3, alt=f"AUC by part of the data: {words}.")
 
 
 def _forest_row(axes: Axes, place: int, row: dict[str, Any], rule: str | None) -> None:
@@ -274,38 +230,3 @@ def _row_label(row: dict[str, Any] | str, *, narrow: bool) -> str:
         name = name.partition(" (")[0]
     longest = _LONGEST_NAME // 2 if narrow else _LONGEST_NAME
     return name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def drawn(name: str, draw: Callable[..., None], *, height: float, narrow_height: float, alt: str) -> Markup:
-    """Return both drawings as one piece of HTML; the page shows the one that fits."""
-    wide = _svg(f"{name}-wide", draw, WIDE, height, narrow=False, alt=alt)
-    narrow = _svg(f"{name}-narrow", draw, NARROW, narrow_height, narrow=True, alt=alt)
-    return Markup('<div class="plot wide">{}</div><div class="plot narrow">{}</div>').format(wide, narrow)
-
-
-def _svg(name: str, draw: Callable[..., None], width: float, height: float, *, narrow: bool, alt: str) -> Markup:
-    with mpl.rc_context(_RC | {"svg.hashsalt": name}), warnings.catch_warnings():
-        # Text stays text: the reader's browser has fonts for names that matplotlib's own font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure, narrow=narrow)
-        out = StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
-    return Markup(_themed(out.getvalue(), name, alt))  # noqa: S704 - matplotlib escapes texts in its SVG
-
-
-def _themed(svg: str, name: str, alt: str) -> str:
-    """Return matplotlib's SVG as an element of a page: no prolog, ids of its own, the page's colours and font."""
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    opening = re.search(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', svg)
-    if opening is None:
-        raise RuntimeError("matplotlib wrote an SVG without a viewBox")
-    svg = f'<svg viewBox="{opening[1]}" role="img" aria-label="{escape(alt)}">{svg[opening.end() :]}'
-    prefix = "p" + hashlib.sha256(name.encode()).hexdigest()[:6]
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return svg.strip()
