@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
     from serving.middleware import App, Message, Receive, Send
 
-_ALL = [
+_ALL = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-]
+)
 # Pages load what lies beside them and nothing else; Swagger's own style sheet is partly inline.
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _PAGE = (b"content-security-policy", _POLICY.encode())
@@ -38,10 +38,12 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in given)
-                more = [*_ALL, _PAGE if page else _ANSWER]
-                message = {**message, "headers": [*given, *more] if kept else [*given, *more, _NEVER_KEPT]}
+                given = message.get("headers", ())
+                policy = _ANSWER
+                for name, value in given:
+                    if name == b"content-type" and value.startswith(b"text/html"):
+                        policy = _PAGE
+                message = {**message, "headers": [*given, *_ALL, policy, *(() if kept else (_NEVER_KEPT,))]}
             await send(message)
 
         await self.app(scope, receive, secured)

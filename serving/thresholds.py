@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from serving import distribution_kernels
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
+    from serving.forest import Forest
 
 EVERY = 3
 """A row is asked about one in so many rungs."""
@@ -28,50 +29,46 @@ class Opinion:
 
     Parameters
     ----------
-    predict : callable
-        Raw scores of a matrix of shape (n, features + 1) whose last column is the rung.
+    forest : Forest
+        The booster; its last feature is the rung.
     matrix : array of shape (n, features)
+        The others.
     log_scale : array of shape (n,)
     rungs : array of shape (m,), ascending
     """
 
-    def __init__(
-        self, predict: Callable[[FloatArray], FloatArray], matrix: FloatArray, log_scale: FloatArray, rungs: FloatArray
-    ) -> None:
-        self._predict = predict
+    def __init__(self, forest: Forest, matrix: FloatArray, log_scale: FloatArray, rungs: FloatArray) -> None:
+        self._forest = forest
         self._matrix = matrix
         self._log_scale = log_scale
         self._rungs = rungs
         self._table: FloatArray | None = None
 
     def __call__(self, at_least: FloatArray) -> FloatArray:
-        """Return the logit of reaching at_least (n,), whole numbers from 1."""
+        """Return the logit of reaching at_least (n,), numbers that are rounded up to whole ones from 1."""
         place = self._place(at_least)
         if self._table is not None:
-            return np.asarray(self._table[place, np.arange(len(place))])
-        return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+            return np.asarray(self._table[np.arange(len(place)), place])
+        return self._forest.scores(self._matrix, self._rungs[place])[:, 0]
 
     def rung(self, at_least: FloatArray) -> FloatArray:
-        """Return what the booster is told of at_least (n,), whole numbers from 1."""
+        """Return what the booster is told of at_least (n,)."""
         return self._rungs[self._place(at_least)]
 
     def scaled(self, share: FloatArray) -> Opinion:
         """Return the opinion on a share of the actions (n,): that it reaches k where all of them reach k / share."""
-        other = Opinion(self._predict, self._matrix, self._log_scale + np.log(share), self._rungs)
+        other = Opinion(self._forest, self._matrix, self._log_scale + np.log(share), self._rungs)
         other._table = self._table  # the booster is told rungs, which move along with the scale
         return other
 
-    def tabulate(self) -> None:
-        """Work out every rung of every row now: a search for a quantile asks for many of them."""
+    def rows(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the logits at every rung, (n, m), the (n,) log scales and the rungs: for a search for quantiles."""
         if self._table is None:
-            (rows, features), rungs = self._matrix.shape, len(self._rungs)
-            stacked = np.empty((rungs, rows, features + 1))
-            stacked[:, :, :-1], stacked[:, :, -1] = self._matrix, self._rungs[:, None]
-            self._table = self._predict(stacked.reshape(-1, features + 1)).reshape(rungs, rows)
+            self._table = self._forest.table(self._matrix, self._rungs)
+        return self._table, self._log_scale, self._rungs
 
     def _place(self, at_least: FloatArray) -> NDArray[np.intp]:
-        place = np.searchsorted(self._rungs, np.log(at_least) - self._log_scale, side="right") - 1
-        return np.maximum(place, 0)
+        return distribution_kernels.places(np.ascontiguousarray(at_least), self._log_scale, self._rungs)
 
 
 def examples(
