@@ -9,10 +9,13 @@ medians of runs in turns; tables are separated by tabs.
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
 
@@ -38,13 +41,14 @@ SHOWN = 5
 
 def costs(bundle: Bundle, X: pd.DataFrame, at_least: FloatArray, *, repeats: int) -> Iterator[dict[str, float]]:
     """Yield milliseconds of a prediction, of its reasons, and of LightGBM's contributions, by number of rows."""
+    boosters = _boosters(bundle)
     predictor, value = Predictor(bundle, version="benchmark"), np.ones(len(X))
     for rows in ROWS:
         some, asked, matrix = X.iloc[:rows], at_least[:rows], bundle.spec.encoding.matrix(X.iloc[:rows])
         works: dict[str, partial[Any]] = {
             "predict": partial(predictor.score, some, at_least=asked, value_per_action=value[: len(some)]),
             "reasons": partial(predictor.reasons.strongest, some, asked),
-            "LightGBM's contributions": partial(_contributions, bundle, matrix),
+            "LightGBM's contributions": partial(_contributions, boosters, matrix),
         }
         yield {"rows": rows, **_milliseconds(works, repeats)}
 
@@ -72,11 +76,15 @@ def stability(
         yield {**row, "of five features kept": float(np.mean(kept))}
 
 
-def _contributions(bundle: Bundle, matrix: FloatArray) -> None:
-    for booster in (bundle.actions, bundle.posted, bundle.thresholds):
-        if booster is not None:
-            wide = np.pad(matrix, ((0, 0), (0, booster.num_feature() - matrix.shape[1])))
-            booster.predict(wide, pred_contrib=True, num_threads=1)
+def _boosters(bundle: Bundle) -> list[lightgbm.Booster]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return [lightgbm.Booster(model_file=file) for file in bundle.save(Path(scratch) / "bundle").glob("*.txt")]
+
+
+def _contributions(boosters: list[lightgbm.Booster], matrix: FloatArray) -> None:
+    for booster in boosters:
+        wide = np.pad(matrix, ((0, 0), (0, booster.num_feature() - matrix.shape[1])))
+        booster.predict(wide, pred_contrib=True, num_threads=1)
 
 
 def _milliseconds(works: dict[str, partial[Any]], repeats: int) -> dict[str, float]:

@@ -96,7 +96,7 @@ def _measured(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             "mlflow": running.enter_context(mlflow(saved(options.bundle, scratch / "model"))),
             "impel": running.enter_context(impel(scratch / "bento", data=data, model=bundle)),
         }
-        bare = running.enter_context(Bare(options.bundle))
+        bare = running.enter_context(Bare(options.bundle.absolute()))
         ours = servers["impel"].url
         rows = len(post(f"{ours}/v1/predict", many)["predictions"])
         row = invocation(options.data, options.bundle, accounts[0])
@@ -131,7 +131,7 @@ def _measured(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     if options.large:
         say(f"{options.large:,} accounts")
         large = generated(options.folder, options.large)
-        with impel(scratch / "large", data=str(large), model=bundle) as server, Bare(options.bundle) as bare:
+        with impel(scratch / "large", data=str(large), model=bundle) as server, Bare(options.bundle.absolute()) as bare:
             post(f"{server.url}/v1/rank", {"brief": BRIEF})
             runs = [load(f"{server.url}/v1/rank", {"brief": BRIEF}, seconds=10) for _ in range(options.rounds)]
             found["loads"][f"rank, {options.large}"] = _medians(runs)

@@ -21,6 +21,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from features.catalogue import FEATURES
 from serving.distribution import ActionDistribution, mean_and_size
+from serving.forest import Forest
 from serving.thresholds import Opinion, examples
 from training.additive import flat
 from training.boosting import Learner, Sample, binary_loss, negative_binomial, negative_binomial_loss
@@ -120,12 +121,12 @@ def thresholds(given: Activations) -> Answers:
     )
     everything = np.arange(len(past.actions))
     scale = past.start(everything)[:, 0]
-    booster = lightgbm.Booster(model_str=learner.train(sample(everything, scale), rounds=rounds))
+    forest = Forest(learner.train(sample(everything, scale), rounds=rounds), features=past.matrix.shape[1] + 1)
 
     def answer(X: pd.DataFrame, at_least: FloatArray) -> FloatArray:
         matrix = past.encoding.matrix(X)
         goal = matrix[:, past.encoding.features.index("goal")].astype(np.intp)
-        return special.expit(Opinion(partial(booster.predict, raw_score=True), matrix, scale[goal], RUNGS)(at_least))
+        return special.expit(Opinion(forest, matrix, scale[goal], RUNGS)(at_least))
 
     return answer
 

@@ -92,6 +92,7 @@ class Answers:
                 f"{as_of.isoformat()}Z; leave --as-of out, or materialize it for that moment."
             )
         self.as_of = snapshot.as_of
+        self._moment = snapshot.as_of.tz_localize("UTC").to_pydatetime()
         self.snapshot = snapshot
         self.accounts = Accounts(snapshot, predictor.bundle)
 
@@ -107,7 +108,7 @@ class Answers:
         return schemas.PredictResponse.model_validate(
             {
                 "model_version": self.predictor.version,
-                "features_as_of": self._as_of(),
+                "features_as_of": self._moment,
                 "request_id": self._recorded("predict", request.brief, pairs, fee, scores),
                 "incremental": self._incremental(request.brief),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
@@ -132,7 +133,7 @@ class Answers:
         told = explain(self.predictor, self.store, pairs=pairs, campaigns=_campaign(request.brief))
         return schemas.ExplainResponse(
             model_version=self.predictor.version,
-            features_as_of=self._as_of(),
+            features_as_of=self._moment,
             explanations=[schemas.Explanation.model_validate(each) for each in told],
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
@@ -151,7 +152,7 @@ class Answers:
         return schemas.RankResponse.model_validate(
             {
                 "model_version": self.predictor.version,
-                "features_as_of": self._as_of(),
+                "features_as_of": self._moment,
                 "request_id": self._recorded("rank", request.brief, pairs, page.fee, scores),
                 "considered": ranking.considered,
                 "matching": ranking.matching,
@@ -177,7 +178,7 @@ class Answers:
         return schemas.ScoreResponse.model_validate(
             {
                 "model_version": self.predictor.version,
-                "features_as_of": self._as_of(),
+                "features_as_of": self._moment,
                 "request_id": self._recorded("score", request.brief, pairs, fee, scores),
                 "incremental": self._incremental(request.brief),
                 "predictions": self._predictions(pairs, scores, reasons=request.reasons),
@@ -200,7 +201,7 @@ class Answers:
         return schemas.AccountResponse.model_validate(
             {
                 **_texts(snapshot.accounts.iloc[[row]])[0],
-                "features_as_of": self._as_of(),
+                "features_as_of": self._moment,
                 "followers": values["usual followers"],
                 "engagement_rate": values["engagement_rate_median_90d"],
                 "klout": {name: values[f"klout_{name}"] for name in names},
@@ -223,13 +224,13 @@ class Answers:
     def campaigns(self, request: schemas.CampaignsRequest) -> schemas.CampaignsResponse:
         """Say which campaigns of the data are known, the newest first."""
         matching, found = self._campaigns.found(request)
-        return schemas.CampaignsResponse(features_as_of=self._as_of(), matching=matching, campaigns=found)
+        return schemas.CampaignsResponse(features_as_of=self._moment, matching=matching, campaigns=found)
 
     def model(self) -> schemas.ModelResponse:
         """Say which model answers, out of which data."""
         return schemas.ModelResponse(
             model_version=self.predictor.version,
-            features_as_of=self._as_of(),
+            features_as_of=self._moment,
             accounts=len(self.snapshot.accounts),
             data_fingerprint=self.store.fingerprint,
             features=len(self.predictor.bundle.features),
@@ -269,12 +270,12 @@ class Answers:
             answered_at=datetime.now(UTC),
             model_version=self.predictor.version,
             catalogue_digest=self.predictor.bundle.metadata.catalogue_digest,
-            decided_at=self._as_of(),
+            decided_at=self._moment,
             brief=brief,
             accounts=pairs.accounts.ids[pairs.rows].tolist(),
             fee=fee,
             scores=scores,
-            features=pairs.frame,
+            features=pairs.values,
         )
         return answered.request_id if self.record(answered) else None
 
@@ -289,9 +290,6 @@ class Answers:
 
     def _incremental(self, brief: schemas.Brief) -> str:
         return self.predictor.incremental([brief.goal])[0]
-
-    def _as_of(self) -> datetime:
-        return self.as_of.tz_localize("UTC").to_pydatetime()
 
     def _digest(self, request: schemas.RankRequest) -> str:
         """Return a hash of what the pages of one ranking have in common: the question, the model, the accounts."""

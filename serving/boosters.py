@@ -1,7 +1,7 @@
-"""Whether a text can be handed to LightGBM, whose own reader trusts what it reads.
+"""Whether a text can be scored with: what walks its trees, be it Impel or LightGBM, trusts what it reads.
 
-Of lengths that do not fit, children that are none, or features beyond the last, LightGBM reads and writes beyond its
-arrays or ends the process. So every line is read here first, and nothing is handed on that was not understood.
+With lengths that do not fit, children that are none, or features beyond the last, it would read beyond its arrays or
+never end. So every line is read here first, and nothing is handed on that was not understood.
 """
 
 from __future__ import annotations

@@ -6,19 +6,17 @@ import hashlib
 import json
 import shutil
 import tempfile
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from features.errors import BundleError, DataError
 from features.follower_classifier import FollowerClassifier, default_classifier
-from serving.boosters import trees
+from serving.forest import Forest
 from serving.reference import Reference
 from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
@@ -39,7 +37,6 @@ _FORMAT = Spec.model_fields["format"].default
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
 _LARGEST = 512 * 1024 * 1024  # bytes of a file
-_FEW_ROWS = 256  # below, starting a second thread costs more than it brings
 
 
 class Bundle:
@@ -62,12 +59,10 @@ class Bundle:
         Rows of the feature table that are scored when the bundle is saved and again when it is loaded.
     background : DataFrame
         Rows of the feature table that explanations start from; see `serving.attribution`.
-    n_threads : int
-        Threads for scoring many rows; the answers do not depend on it.
 
     Attributes
     ----------
-    actions, posted, thresholds : Booster
+    actions, posted, thresholds : Forest
         The last two are None where the bundle has none.
     follower_classifier : FollowerClassifier
         What an event store needs for features such as the model learnt from; see `EventStore.follower_classifier`.
@@ -85,20 +80,18 @@ class Bundle:
         reference: str | None = None,
         examples: pd.DataFrame,
         background: pd.DataFrame,
-        n_threads: int = 1,
     ) -> None:
         self.spec = spec
         self.examples = examples
         self.background = background
-        self.n_threads = n_threads
         texts = {_ACTIONS: actions, _POSTED: posted, _THRESHOLDS: thresholds, _FOLLOWERS: followers}
         texts[_REFERENCE] = reference
         self._texts = {name: text for name, text in texts.items() if text is not None}
-        self.actions = _booster(actions, len(self.features), scores=2, name=_ACTIONS)
-        self.posted = None if posted is None else _booster(posted, len(self.features), name=_POSTED)
+        self.actions = _forest(actions, len(self.features), outputs=2, name=_ACTIONS)
+        self.posted = None if posted is None else _forest(posted, len(self.features), name=_POSTED)
         # Its last feature is the threshold.
         wide = len(self.features) + 1
-        self.thresholds = None if thresholds is None else _booster(thresholds, wide, name=_THRESHOLDS)
+        self.thresholds = None if thresholds is None else _forest(thresholds, wide, name=_THRESHOLDS)
         if (self.thresholds is None) != (spec.thresholds is None):
             raise BundleError(f"{_JSON} and {_THRESHOLDS} do not belong together; train the model again")
         self.reference = None if reference is None else _reference(reference)
@@ -135,7 +128,6 @@ class Bundle:
             reference=self._texts.get(_REFERENCE) if reference is None else reference.model_dump_json(),
             examples=self.examples,
             background=self.background,
-            n_threads=self.n_threads,
         )
 
     def distribution(self, X: pd.DataFrame) -> ActionDistribution:
@@ -156,18 +148,16 @@ class Bundle:
 
     def scores(self, matrix: FloatArray, goal: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Return what `Spec.distribution` asks for of rows of the matrix: scores (n, 2) and scores of posting (n,)."""
-        score = self._score(self.actions, matrix).reshape(-1, 2)
+        score = self.actions.scores(matrix)
         score[:, 0] += self.spec.curves.total(matrix, goal)
-        return score, np.zeros(len(matrix)) if self.posted is None else self._score(self.posted, matrix)
+        return score, np.zeros(len(matrix)) if self.posted is None else self.posted.scores(matrix)[:, 0]
 
     def opinion(self, matrix: FloatArray, goal: NDArray[np.intp]) -> Opinion | None:
         """Return the second opinion on rows of the matrix; None where the bundle has none."""
         if self.thresholds is None or self.spec.thresholds is None:
             return None
         shape = self.spec.thresholds
-        return Opinion(
-            partial(self._score, self.thresholds), matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs)
-        )
+        return Opinion(self.thresholds, matrix, np.array(shape.log_scale)[goal], np.array(shape.rungs))
 
     def incremental(
         self, goal: NDArray[np.object_], attributed: ActionDistribution
@@ -177,20 +167,20 @@ class Bundle:
         NaN where the goal has no incremental share; `Spec.incremental` says why. `goal` are the (n,) names of the
         goals, `attributed` is the distribution of all actions.
         """
-        nothing = np.full(len(goal), np.nan)
         shares = self.spec.incremental.shares
-        known = np.isin(goal, list(shares))
-        if not known.any():
+        known = [shares.get(name) for name in goal]
+        if not any(known):
+            nothing = np.full(len(goal), np.nan)
             return nothing, nothing, nothing
         # Rows of other goals are worked out as if all were incremental, and left out below.
-        names = pd.Series(goal, dtype=object)
-        share, deviation = (
-            names.map({of: getattr(one, name) for of, one in shares.items()}).astype(np.float64).fillna(1.0).to_numpy()
-            for name in ("share", "deviation")
+        found = attributed.part(
+            np.array([1.0 if one is None else one.share for one in known]),
+            np.array([1.0 if one is None else one.deviation for one in known]),
         )
-        found = attributed.part(share, deviation)
-        expected, (low, high) = found.expected(), found.interval()
-        return np.where(known, expected, np.nan), np.where(known, low, np.nan), np.where(known, high, np.nan)
+        told = found.expected(), *found.interval()
+        unknown = np.array([one is None for one in known])
+        expected, low, high = (np.where(unknown, np.nan, each) for each in told)
+        return expected, low, high
 
     def support(self, X: pd.DataFrame) -> NDArray[np.str_]:
         """Return per row whether the training data reach there: "in", "edge" or "outside".
@@ -238,7 +228,7 @@ class Bundle:
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path, *, n_threads: int = 1) -> Self:
+    def load(cls, folder: str | Path) -> Self:
         """Read a bundle, after checking every file, and let it score its own examples.
 
         Raises
@@ -273,18 +263,9 @@ class Bundle:
             reference=texts.get(_REFERENCE),
             examples=canary.drop(columns=answers),
             background=background,
-            n_threads=n_threads,
         )
         bundle._compare(canary[answers], folder)
         return bundle
-
-    def _score(self, booster: lightgbm.Booster, matrix: FloatArray) -> FloatArray:
-        if not len(matrix):
-            return np.empty(0)
-        return booster.predict(matrix, raw_score=True, num_threads=self._threads(len(matrix)))
-
-    def _threads(self, rows: int) -> int:
-        return 1 if rows < _FEW_ROWS else self.n_threads
 
     def _canary(self) -> pd.DataFrame:
         examples = self.examples.iloc[:_CANARY_ROWS]
@@ -319,10 +300,10 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return content.getvalue()
 
 
-def _booster(text: str, features: int, *, scores: int = 1, name: str) -> lightgbm.Booster:
+def _forest(text: str, features: int, *, outputs: int = 1, name: str) -> Forest:
     try:
-        return lightgbm.Booster(model_str=trees(text, features=features, scores=scores))
-    except (ValueError, lightgbm.basic.LightGBMError) as error:
+        return Forest(text, features=features, outputs=outputs)
+    except ValueError as error:
         raise BundleError(f"{name} is not a LightGBM model: {error}") from None
 
 

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from features.errors import SettingError
+from serving import distribution_kernels
 
 if TYPE_CHECKING:
     from serving.thresholds import Opinion
 
 FloatArray = NDArray[np.float64]
 
-_DECIMALS = 9  # of logits: below lie the rounding errors of the incomplete beta function
-_RARE = 0.999
-_CERTAIN = 36.0  # largest logit: nothing that counts decide is certain, and float64 has nothing between this and 1
-_LARGEST = 2.0**53  # whole numbers are exact in float64 up to here
-
 
 def mean_and_size(score: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return mean and size from their logs, shape (n, 2), within what float64 can work with."""
     return np.exp(np.clip(score[:, 0], -20.0, 35.0)), np.exp(np.clip(score[:, 1], -5.0, 9.0))
-
-
-def _reach_logit(at_least: FloatArray, posted: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
-    """Return the logit of P(actions >= at_least) under a negative binomial with extra zeros; all of shape (n,).
-
-    `at_least` are whole numbers from 1. P(N < k) is the regularised incomplete beta function; its complement is asked
-    for as such where it is small, so that both tails keep their digits.
-    """
-    below = special.betainc(size, at_least, size / (mean + size))
-    reached = 1 - below
-    rare = below > _RARE
-    reached[rare] = special.betainc(at_least[rare], size[rare], mean[rare] / (mean[rare] + size[rare]))
-    tiny = np.finfo(np.float64).tiny
-    odds = np.log(np.maximum(posted * reached, tiny)) - np.log(np.maximum(1 - posted + posted * below, tiny))
-    return np.asarray(np.round(odds, _DECIMALS))
 
 
 @dataclass(frozen=True)
@@ -108,7 +89,7 @@ class ActionDistribution:
             raise SettingError("at_least must be a number, got nan; leave it out to ask for the break-even")
         if wanted.shape not in {(), (len(self),)}:
             raise SettingError(f"at_least must be one number or one per pair ({len(self)}), got shape {wanted.shape}")
-        return self._survival(np.broadcast_to(wanted, (len(self),)))
+        return self._survival(np.array(np.broadcast_to(wanted, (len(self),))))
 
     def interval(self, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         """Return whole numbers `low <= high` that hold the actions with probability `coverage`.
@@ -121,10 +102,8 @@ class ActionDistribution:
         """
         if not 0 < coverage < 1:
             raise SettingError(f"coverage must lie between 0 and 1, got {coverage!r}")
-        if self.opinion is not None:
-            self.opinion.tabulate()
-        low = self._quantile(np.full(len(self), 1 - (1 - coverage) / 2))
-        return low, np.maximum(self._quantile(self._survival(low) - coverage), low)
+        low, reached = self._quantiles(np.full(len(self), 1 - (1 - coverage) / 2))
+        return low, np.maximum(self._quantiles(reached - coverage)[0], low)
 
     def part(self, share: FloatArray, deviation: FloatArray) -> ActionDistribution:
         """Return the distribution of a part of the actions, whose share has this mean and standard deviation, (n,).
@@ -142,45 +121,25 @@ class ActionDistribution:
 
     def logit(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of S(k) for whole numbers k from 1, (n,)."""
-        return _reach_logit(at_least, self.posted, self.mean, self.size)
+        posted, mean, size, *_ = self._rows
+        return distribution_kernels.reach_logit(np.ascontiguousarray(at_least), posted, mean, size)
 
     def _survival(self, at_least: FloatArray) -> FloatArray:
         """Return the calibrated P(actions >= at_least); `at_least` has shape (n,)."""
-        # Not np.clip, which takes a single pair several times as long.
-        k = np.minimum(np.maximum(np.ceil(at_least), 1.0), _LARGEST)
-        logit = self.intercept + self.slope * self.logit(k)
-        if self.opinion is not None:
-            logit = logit + self.weight * self.opinion(k)
-        calibrated = special.expit(np.minimum(np.maximum(logit, -_CERTAIN), _CERTAIN))
-        return np.where(at_least <= 0, 1.0, np.where(at_least > _LARGEST, 0.0, calibrated))
+        *own, weight = self._rows
+        second = np.zeros(len(self)) if self.opinion is None else weight * self.opinion(at_least)
+        return distribution_kernels.survival(at_least, *own, second)
 
-    def _quantile(self, more: FloatArray) -> FloatArray:
-        """Return the smallest number that is exceeded with probability `more` at most; both of shape (n,)."""
-        if (self._survival(np.ones(len(self))) <= more).all():
-            return np.zeros(len(self))
-        # Start from the gamma distribution that the negative binomial is close to, its quantile after Wilson and
-        # Hilferty (1931), then bracket and bisect on the survival function itself, so that interval and likelihood
-        # agree exactly.
-        raw = special.expit((special.logit(more) - self.intercept) / (self.slope + self.weight))
-        share = np.minimum(raw / np.maximum(self.posted, 1e-300), 1.0)
-        ninth = (self.mean + self.size) / (9 * self.size * self.mean)
-        root = np.maximum(1 - ninth - special.ndtri(share) * np.sqrt(ninth), 0.0)
-        start = np.floor(self.mean * root**3)
-        start = np.clip(np.nan_to_num(start, nan=0.0, posinf=_LARGEST), 0.0, _LARGEST / 4)
-        step = 1.0 + np.floor(0.02 * start)
-        low, high = start - step, start + step
-        while (wrong := (low >= 0) & (self._survival(low + 1) <= more)).any():
-            step = np.where(wrong, step * 4, step)
-            high = np.where(wrong, low, high)
-            low = np.where(wrong, low - step, low)
-        low = np.maximum(low, -1.0)
-        while (wrong := (self._survival(high + 1) > more) & (high < _LARGEST / 2)).any():
-            step = np.where(wrong, step * 4, step)
-            low = np.where(wrong, high, low)
-            high = np.where(wrong, high + step, high)
-        while ((high - low) > 1).any():  # low is too small (or -1), high is large enough
-            middle = np.floor((low + high) / 2)
-            enough = self._survival(middle + 1) <= more
-            high = np.where(enough, middle, high)
-            low = np.where(enough, low, middle)
-        return high
+    def _quantiles(self, more: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the smallest numbers that are exceeded with probability `more` at most, and S* at these; all (n,)."""
+        nothing = np.empty((len(self), 0)), np.zeros(len(self)), np.empty(0)
+        opinion = nothing if self.opinion is None else self.opinion.rows()
+        number, reached = distribution_kernels.quantiles(more, *self._rows, *opinion)
+        return number, reached
+
+    @cached_property
+    def _rows(self) -> tuple[FloatArray, ...]:
+        """The pairs' posted, mean, size, intercept, slope and weight, as compiled code reads them."""
+        fields = self.posted, self.mean, self.size, self.intercept, self.slope
+        weight = self.weight if isinstance(self.weight, np.ndarray) else np.full(len(self), float(self.weight))
+        return tuple(np.ascontiguousarray(field, np.float64) for field in (*fields, weight))

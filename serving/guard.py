@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,7 @@ def _on_loopback(scope: MutableMapping[str, Any]) -> bool:
     return on_loopback((scope.get("server") or ("",))[0])
 
 
+@lru_cache(maxsize=64)
 def on_loopback(host: str) -> bool:
     """Say whether only this machine can reach an address to listen on."""
     try:

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from serving.middleware import App, Message, Receive, Send
 
-_ALL = [
+_ALL = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-]
+)
 # Pages load what lies beside them and nothing else; Swagger's own style sheet is partly inline.
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _PAGE = (b"content-security-policy", _POLICY.encode())
@@ -42,16 +42,19 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
+        kept = path.startswith(_KEPT)
         policy = _CONSOLE_PAGE if path.startswith(f"{CONSOLE}/") else _PAGE
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in given)
-                # What says itself how long it may be kept holds no prediction.
-                kept = path.startswith(_KEPT) or any(name == b"cache-control" for name, _ in given)
-                more = [*_ALL, policy if page else _ANSWER, *([] if kept else [_NEVER_KEPT])]
-                message = {**message, "headers": [*given, *more]}
+                given = message.get("headers", ())
+                page, keeps = False, kept
+                for name, value in given:
+                    page |= name == b"content-type" and value.startswith(b"text/html")
+                    # What says itself how long it may be kept holds no prediction.
+                    keeps |= name == b"cache-control"
+                more = (policy if page else _ANSWER, *(() if keeps else (_NEVER_KEPT,)))
+                message = {**message, "headers": [*given, *_ALL, *more]}
             await send(message)
 
         await self.app(scope, receive, secured)

@@ -110,8 +110,6 @@ def _answers(model: str, store: EventStore, as_of: pd.Timestamp | None) -> Answe
     from serving.predictor import Predictor  # noqa: PLC0415
 
     predictor = Predictor.load(model, tracking_uri=os.environ.get("IMPEL_TRACKING_URI"))
-    # Of one worker: a long list is worth all processors that it may use, a short one is scored by one thread anyway.
-    predictor.bundle.n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return Answers(predictor, store, as_of=as_of, snapshot=_snapshot())
 
 

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# json.dumps would make one for each line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _SANE = re.compile(rb"[A-Za-z0-9._:=+/-]{1,100}")
 # Asked every few seconds by machines; a line for each would bury the others.
 _QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
@@ -61,7 +64,7 @@ class RequestLog:
             await self.app(scope, receive, named)
         finally:
             route = template(scope["path"])
-            answers().labels(route or "other", str(status)).inc()
+            _counted(route or "other", status).inc()
             if logger.isEnabledFor(logging.INFO) and (route not in _QUIET or status >= 400):
                 fields = {
                     "method": scope["method"] if scope["method"].isalpha() else "other",
@@ -75,6 +78,12 @@ class RequestLog:
                 vars(record)["fields"] = fields
                 logger.handle(record)
             REQUEST.reset(before)
+
+
+@lru_cache(maxsize=1024)
+def _counted(route: str, status: int) -> Any:
+    """Return the counter of the answers of a route with a status; to look for it takes longer than to count."""
+    return answers().labels(route, str(status))
 
 
 class JsonFormatter(logging.Formatter):
@@ -93,7 +102,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _ENCODER.encode(line)
 
 
 class _Stderr(logging.Handler):

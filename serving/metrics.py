@@ -60,19 +60,16 @@ class Metrics:
 
     def count(self, answers: Sequence[Answered]) -> None:
         """Count what was answered."""
-        by_support: Counter[tuple[str, str, str]] = Counter()
-        by_tenth: Counter[tuple[str, str]] = Counter()
+        groups: dict[tuple[str, str], list[Answered]] = {}
         for one in answers:
-            support, rows = np.unique(one.scores["support"], return_counts=True)
-            for name, count in zip(support.tolist(), rows.tolist(), strict=True):
-                by_support[one.endpoint, one.model_version, name] += count
-            tenths, _ = np.histogram(one.scores["likelihood"], _TENTHS)
+            groups.setdefault((one.endpoint, one.model_version), []).append(one)
+        for (endpoint, version), group in groups.items():
+            support = Counter(name for one in group for name in one.scores["support"].tolist())
+            for name, count in support.items():
+                self._predictions.labels(endpoint, version, name).inc(count)
+            tenths, _ = np.histogram(np.concatenate([one.scores["likelihood"] for one in group]), _TENTHS)
             for place in np.flatnonzero(tenths).tolist():
-                by_tenth[one.model_version, f"{_TENTHS[place]:.1f}"] += int(tenths[place])
-        for labels, count in by_support.items():
-            self._predictions.labels(*labels).inc(count)
-        for tenth, count in by_tenth.items():
-            self._tenths.labels(*tenth).inc(count)
+                self._tenths.labels(version, f"{_TENTHS[place]:.1f}").inc(int(tenths[place]))
         self._count_values(answers)
 
     def count_outcomes(self, result: str, count: int) -> None:
@@ -87,10 +84,10 @@ class Metrics:
         self._failures.inc(failures)
 
     def _count_values(self, answers: Sequence[Answered]) -> None:
-        missing = np.isnan(np.concatenate([one.matrix for one in answers]))
+        missing = np.isnan(np.concatenate([one.known.numbers for one in answers]))
         unknown: Counter[str] = Counter()
         values: Counter[str] = Counter()
-        for name, count in zip(answers[0].names, missing.sum(axis=0).tolist(), strict=True):
+        for name, count in zip(answers[0].known.names, missing.sum(axis=0).tolist(), strict=True):
             family = FEATURES[name].family
             unknown[family] += count
             values[family] += len(missing)

@@ -33,6 +33,7 @@ MAX_WAITING = 128 * 1024 * 1024
 MAX_DEPTH = 16
 """How many arrays and objects may lie within each other; what the schemas know needs about half of that."""
 
+_JSON = b"application/json"
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEPS = np.zeros(256, dtype=np.int8)
 _STEPS[list(b"[{")] = 1
@@ -114,8 +115,8 @@ class RequestLimits:
 
     async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes | schemas.Problem:
         """Return the body, or what is wrong with it."""
-        media_type = dict(scope["headers"]).get(b"content-type", b"").split(b";")[0].strip().lower()
-        if media_type != b"application/json":
+        given = dict(scope["headers"]).get(b"content-type", b"")
+        if given != _JSON and given.split(b";")[0].strip().lower() != _JSON:
             return problem(415)
         try:
             async with asyncio.timeout(self.seconds):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import BundleError, nearest
+from serving.prediction_log import Values
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,9 +47,9 @@ class Accounts:
         for name in bundle.features:
             if name not in known:
                 raise BundleError(f"the model needs the feature {name!r}, which does not exist.{nearest(name, known)}")
-        platforms = snapshot.accounts["platform"].tolist()
-        codes = {platform: self.code("platform", platform) for platform in set(platforms)}
-        self.platform = np.array([codes[platform] for platform in platforms], np.float64)
+        self.platforms = snapshot.accounts["platform"].to_numpy(dtype=object)
+        codes = {platform: self.code("platform", platform) for platform in set(self.platforms)}
+        self.platform = np.array([codes[platform] for platform in self.platforms], np.float64)
 
     def code(self, name: str, text: str) -> float:
         """Return the number of a text in the matrix; NaN for one that was never seen in training."""
@@ -84,18 +85,25 @@ class Accounts:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where in the matrix each feature of the snapshot goes, and which others there are."""
-        names = [(place, name) for place, name in enumerate(self.bundle.features) if name not in CATEGORIES]
+        """Where the bundle's features come from."""
+        return self._layout(self.bundle.features)
+
+    @cached_property
+    def whole_layout(self) -> Layout:
+        """Where all features that are numbers come from, in their order."""
+        return self._layout(tuple(FEATURES))
+
+    def _layout(self, features: tuple[str, ...]) -> Layout:
         column_of = self.snapshot.column_of
         return Layout(
             # Any column does where another number is put in its place.
-            np.array([column_of.get(name, 0) for name in self.bundle.features], np.intp),
-            tuple((place, name) for place, name in names if name not in column_of),
+            np.array([column_of.get(name, 0) for name in features], np.intp),
+            tuple((place, name) for place, name in enumerate(features) if name not in {*column_of, *CATEGORIES}),
         )
 
 
 class Layout(NamedTuple):
-    """For each column of the matrix one of the snapshot, and the places and names of those that depend on the brief."""
+    """For each of some features a column of the snapshot, and places and names of those that depend on the brief."""
 
     source: NDArray[np.intp]
     of_pairs: tuple[tuple[int, str], ...]
@@ -133,14 +141,11 @@ class Pairs:
 
     def matrix(self) -> FloatArray:
         """Return the matrix of the bundle, (n, features): the same as `Encoding.matrix` makes of `frame`."""
-        accounts, layout = self.accounts, self.accounts.layout
-        features = accounts.bundle.features
-        # Row by row as the snapshot lies, then the places of the matrix; infinite is unknown, as in training.
-        matrix = accounts.snapshot.features[self.rows[:, None], layout.source]
-        for place, name in layout.of_pairs:
-            matrix[:, place] = self.of_pairs[name]
-        for place in accounts.bundle.spec.encoding.text_columns:
-            matrix[:, place] = self._codes[features[place]]
+        bundle = self.accounts.bundle
+        matrix = self._numbers(self.accounts.layout)
+        for place in bundle.spec.encoding.text_columns:
+            matrix[:, place] = self._codes[bundle.features[place]]
+        # Infinite is unknown, as in training.
         infinite = np.isinf(matrix)
         if infinite.any():
             matrix[infinite] = np.nan
@@ -153,15 +158,28 @@ class Pairs:
             unseen |= np.isnan(self._codes[name])
         return self.accounts.bundle.support_of(self.__getitem__, unseen)
 
-    def frame(self) -> pd.DataFrame:
-        """Return the features as `features.build` does: numbers, then the texts."""
-        numbers = {name: self[name] for name in FEATURES}
+    def values(self) -> Values:
+        """Return all features as they are logged."""
         texts = {
             "goal": [self.briefs.goal[0]] * len(self),
-            "platform": self.accounts.snapshot.accounts["platform"].to_numpy(dtype=object)[self.rows],
+            "platform": self.accounts.platforms[self.rows].tolist(),
             "vertical": [self.briefs.vertical[0]] * len(self),
         }
-        return pd.DataFrame(numbers | {name: pd.array(texts[name], dtype="str") for name in CATEGORIES})
+        return Values(tuple(FEATURES), self._numbers(self.accounts.whole_layout), texts)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the features as `features.build` does: numbers, then the texts."""
+        names, numbers, texts = self.values()
+        return pd.DataFrame(numbers, columns=list(names)).assign(
+            **{name: pd.array(texts[name], dtype="str") for name in CATEGORIES}
+        )
+
+    def _numbers(self, layout: Layout) -> FloatArray:
+        """Return features, (n, features): row by row as the snapshot lies, then those that depend on the brief."""
+        numbers = self.accounts.snapshot.features[self.rows[:, None], layout.source]
+        for place, name in layout.of_pairs:
+            numbers[:, place] = self.of_pairs[name]
+        return numbers
 
     @cached_property
     def _codes(self) -> dict[str, float | FloatArray]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from serving.distribution import FloatArray
     from serving.reference import Reference
     from serving.schemas import Brief
 
@@ -70,6 +71,21 @@ COLUMNS: dict[str, pa.DataType] = {
 """What is logged of a prediction beside its features: float32 under their own names, then goal, platform, vertical."""
 
 
+class Values(NamedTuple):
+    """The features of n predictions.
+
+    Attributes
+    ----------
+    names : of the numbers
+    numbers : (n, names) float64, NaN where unknown
+    texts : for each of `CATEGORIES` n texts
+    """
+
+    names: Sequence[str]
+    numbers: FloatArray
+    texts: Mapping[str, Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Answered:
     """What was answered to one request.
@@ -81,7 +97,7 @@ class Answered:
     brief : what was asked about
     accounts, fee : (n,) answered accounts with what is offered to them
     scores : of shape (n,), as `Predictor.score` returns them
-    features : makes the table of their features; called when they are written, not when they are answered
+    features : makes their features; called when they are written, not when they are answered
     """
 
     request_id: str
@@ -94,22 +110,12 @@ class Answered:
     accounts: Sequence[str]
     fee: Any
     scores: Mapping[str, Any]
-    features: Callable[[], pd.DataFrame]
+    features: Callable[[], Values]
 
     @cached_property
-    def X(self) -> pd.DataFrame:
+    def known(self) -> Values:
         """The features."""
         return self.features()
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of the features that are numbers; the texts of `CATEGORIES` stand behind them."""
-        return list(self.X.columns[: -len(CATEGORIES)])
-
-    @cached_property
-    def matrix(self) -> Any:
-        """Return them as an array of shape (n, features)."""
-        return self.X.iloc[:, : -len(CATEGORIES)].to_numpy()
 
 
 def table_of(answers: Sequence[Answered]) -> pa.Table:
@@ -134,9 +140,9 @@ def table_of(answers: Sequence[Answered]) -> pa.Table:
         name: np.concatenate([one.scores[name] for one in answers])
         for name in ("at_least", "likelihood", "expected_actions", "actions_low", "actions_high", "support")
     }
-    matrix = np.concatenate([one.matrix for one in answers])
-    texts = {name: np.concatenate([one.X[name].to_numpy(object) for one in answers]) for name in CATEGORIES}
-    return rows(columns, numbers=dict(zip(answers[0].names, matrix.T, strict=True)), texts=texts)
+    numbers = np.concatenate([one.known.numbers for one in answers]).T
+    texts = {name: [text for one in answers for text in one.known.texts[name]] for name in CATEGORIES}
+    return rows(columns, numbers=dict(zip(answers[0].known.names, numbers, strict=True)), texts=texts)
 
 
 def rows(columns: Mapping[str, Any], *, numbers: Mapping[str, Any], texts: Mapping[str, Any]) -> pa.Table:

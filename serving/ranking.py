@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from serving.schemas import Filters, RankRequest
 
 _AT_ONCE = 4096
-"""So many accounts are scored at a time: what is worked out of them stays in the processor's cache."""
+"""So many accounts are scored at a time at most: what is worked out of them stays in the processor's cache."""
+_FEW = 512
+"""So many are not worth a second thread."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,12 @@ class Ranking:
             fee[list(places)] = amounts
         rows = np.flatnonzero(_kept(accounts, request.filters, fee))
         self.considered = len(rows)
-        some = [rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE)] or [rows]
-        scored = [_scored(accounts, briefs, part, fee[part], request) for part in some]
+        # What takes long is compiled and lets other threads run.
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        size = min(max(-(-len(rows) // threads), _FEW), _AT_ONCE)
+        some = [rows[first : first + size] for first in range(0, len(rows), size)] or [rows]
+        with ThreadPoolExecutor(threads) as workers:
+            scored = list(workers.map(lambda part: _scored(accounts, briefs, part, fee[part], request), some))
         score, keep = (np.concatenate(parts) for parts in zip(*scored, strict=True))
         rows, score = rows[keep], score[keep]
         self.matching = len(rows)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self
 
-import lightgbm
+import numba
 import numpy as np
 import pandas as pd
 import scipy
@@ -18,6 +18,7 @@ from scipy import special
 from serving.curves import Curves
 from serving.distribution import ActionDistribution, mean_and_size
 from serving.encoding import Encoding
+from serving.forest import MOST_VALUES
 from serving.yardsticks import Yardsticks
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "lightgbm": lightgbm.__version__,
+        "numba": numba.__version__,
         "pandas": pd.__version__,
         "platform": f"{sys.platform} {platform.machine()} {' '.join(simd)}",
     }
@@ -73,7 +74,7 @@ class PostedShape(Record):
 class ThresholdShape(Record):
     """The second opinion's thresholds: rungs on the scale of a goal, and the log scale of each goal and the pool."""
 
-    rungs: tuple[FiniteFloat, ...] = Field(min_length=1)
+    rungs: tuple[FiniteFloat, ...] = Field(min_length=1, max_length=MOST_VALUES)
     log_scale: tuple[FiniteFloat, ...]
 
 
@@ -188,8 +189,8 @@ class Spec(Record):
 
     @cached_property
     def _shapes(self) -> FloatArray:
-        """The shapes of the goals and, last, of the pool, (goals + 1, 8)."""
-        return np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)])
+        """The shapes of the goals and, last, of the pool, (8, goals + 1)."""
+        return np.array([list(dict(shape).values()) for shape in (*self.goals.values(), self.pool)]).T.copy()
 
     def distribution(
         self, goal: NDArray[np.intp], score: FloatArray, posted_score: FloatArray, opinion: Opinion | None
@@ -207,7 +208,7 @@ class Spec(Record):
         opinion : Opinion or None
             Of the thresholds booster.
         """
-        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = self._shapes[goal].T
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = self._shapes.take(goal, axis=1)
         mean, size = mean_and_size(
             np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
         )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from serving import distribution_kernels
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
+    from serving.forest import Forest
 
 EVERY = 3
 """A row is asked about one in so many rungs."""
@@ -30,61 +31,53 @@ class Opinion:
 
     Parameters
     ----------
-    predict : callable
-        Raw scores of a matrix of shape (n, features + 1) whose last column is the rung.
+    forest : Forest
+        The booster; its last feature is the rung.
     matrix : array of shape (n, features)
+        The others.
     log_scale : array of shape (n,)
     rungs : array of shape (m,), ascending
     """
 
-    def __init__(
-        self, predict: Callable[[FloatArray], FloatArray], matrix: FloatArray, log_scale: FloatArray, rungs: FloatArray
-    ) -> None:
-        self._predict = predict
+    def __init__(self, forest: Forest, matrix: FloatArray, log_scale: FloatArray, rungs: FloatArray) -> None:
+        self._forest = forest
         self._matrix = matrix
         self._log_scale = log_scale
         self._rungs = rungs
         self._table: FloatArray | None = None
 
     def __call__(self, at_least: FloatArray) -> FloatArray:
-        """Return the logit of reaching at_least (n,), whole numbers from 1."""
+        """Return the logit of reaching at_least (n,), numbers that are rounded up to whole ones from 1."""
         lower, upper, part = self._between(at_least)
         here, there = self._said(lower), self._said(upper)
         # Rounding must not take it below the upper rung, where the next line begins.
         return np.maximum(here + part * (there - here), there)
 
     def between(self, at_least: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the rungs around at_least (n,), whole numbers from 1, and which part of the way it is between them."""
+        """Return the rungs around at_least (n,), and which part of the way it is between them."""
         lower, upper, part = self._between(at_least)
         return self._rungs[lower], self._rungs[upper], part
 
     def scaled(self, share: FloatArray) -> Opinion:
         """Return the opinion on a share of the actions (n,): that it reaches k where all of them reach k / share."""
-        other = Opinion(self._predict, self._matrix, self._log_scale + np.log(share), self._rungs)
+        other = Opinion(self._forest, self._matrix, self._log_scale + np.log(share), self._rungs)
         other._table = self._table  # the booster is told rungs, which move along with the scale
         return other
 
-    def tabulate(self) -> None:
-        """Work out every rung of every row now: a search for a quantile asks for many of them."""
+    def rows(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the logits at every rung, (n, m), the (n,) log scales and the rungs: for a search for quantiles."""
         if self._table is None:
-            (rows, features), rungs = self._matrix.shape, len(self._rungs)
-            stacked = np.empty((rungs, rows, features + 1))
-            stacked[:, :, :-1], stacked[:, :, -1] = self._matrix, self._rungs[:, None]
-            self._table = self._predict(stacked.reshape(-1, features + 1)).reshape(rungs, rows)
+            self._table = self._forest.table(self._matrix, self._rungs)
+        return self._table, self._log_scale, self._rungs
 
-    def _between(self, at_least: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
-        log = np.log(at_least)
-        lower = np.maximum(np.searchsorted(self._rungs, log - self._log_scale, side="right") - 1, 0)
-        upper = np.minimum(lower + 1, len(self._rungs) - 1)
-        start, end = (np.log(actions_of(self._log_scale + self._rungs[place])) for place in (lower, upper))
-        # Beyond the last rung, and where two rungs are the same whole number, there is no way to go.
-        way = np.where(end > start, end - start, np.inf)
-        return lower, upper, np.minimum(np.maximum((log - start) / way, 0.0), 1.0)
+    def _between(self, at_least: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+        lower, upper, part = distribution_kernels.between(np.ascontiguousarray(at_least), self._log_scale, self._rungs)
+        return lower, upper, part
 
-    def _said(self, place: NDArray[np.intp]) -> FloatArray:
+    def _said(self, place: NDArray[np.int64]) -> FloatArray:
         if self._table is not None:
-            return np.asarray(self._table[place, np.arange(len(place))])
-        return self._predict(np.column_stack([self._matrix, self._rungs[place]]))
+            return np.asarray(self._table[np.arange(len(place)), place])
+        return self._forest.scores(self._matrix, self._rungs[place])[:, 0]
 
 
 def actions_of(log: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ count as one.
 from __future__ import annotations
 
 from math import factorial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,14 +22,13 @@ from serving.shapley_kernels import leaf_codes, leaf_values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import lightgbm
     from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
+    from serving.forest import Forest
 
     Path = tuple[tuple[int, bool], ...]
 
-_ZERO = 1e-35  # what LightGBM takes for 0 where 0 means missing
 _ROWS = 64  # at a time, so that memory does not grow with the number of rows
 _UNREACHED = -1
 
@@ -53,21 +52,18 @@ class Background(NamedTuple):
 
 
 class TreeShapley:
-    """The trees of a booster, laid out by leaf.
+    """The trees of a forest, laid out by leaf.
 
     Parameters
     ----------
-    booster : lightgbm.Booster
-        With constant leaves.
+    forest : Forest
     fixed : int, optional
         A column of the matrix that is no player: background rows take it over from the explained row.
     """
 
-    def __init__(self, booster: lightgbm.Booster, *, fixed: int | None = None) -> None:
-        model = booster.dump_model()
-        self.features: int = model["max_feature_idx"] + 1
-        self.outputs: int = model["num_tree_per_iteration"]
-        nodes: list[dict[str, Any]] = []
+    def __init__(self, forest: Forest, *, fixed: int | None = None) -> None:
+        self.features, self.outputs = forest.features, forest.outputs
+        self._forest = forest
         value: list[float] = []
         output: list[int] = []
         width: list[int] = []
@@ -76,20 +72,19 @@ class TreeShapley:
         slots: list[int] = []
         conditions: list[tuple[int, bool]] = []
         demands: list[tuple[int, int, bool]] = []
-        for tree in model["tree_info"]:
-            for at_leaf, path in _leaves(tree["tree_structure"], nodes, ()):
+        for tree, root in enumerate(forest.roots.tolist()):
+            for leaf, path in _leaves(forest, root, ()):
                 by_feature: dict[int, list[tuple[int, bool]]] = {}
                 for node, goes_left in path:
-                    by_feature.setdefault(nodes[node]["split_feature"], []).append((node, goes_left))
+                    by_feature.setdefault(int(forest.feature[node]), []).append((node, goes_left))
                 demands += [(len(value), *step) for step in by_feature.pop(fixed, [])] if fixed is not None else []
                 for feature, steps in by_feature.items():
                     player.append(feature)
                     slots.append(len(conditions))
                     conditions += steps
-                value.append(at_leaf)
-                output.append(tree["tree_index"] % self.outputs)
+                value.append(float(forest.value[leaf]))
+                output.append(tree % self.outputs)
                 width.append(len(by_feature))
-        self._nodes = _Nodes.of(nodes)
         self._value, self._output = np.array(value, dtype=np.float64), np.array(output, dtype=np.int64)
         self._width, self._player = np.array(width, dtype=np.int64), np.array(player, dtype=np.int64)
         self._first = np.cumsum(self._width) - self._width
@@ -101,7 +96,7 @@ class TreeShapley:
 
     def background(self, matrix: FloatArray) -> Background:
         """Return what the leaves make of at least one row of a matrix (rows, features); fixed columns are not read."""
-        codes = self._codes(self._nodes.left(matrix))
+        codes = self._codes(self._forest.goes_left(matrix))
         found = [np.unique(column, return_counts=True) for column in codes.T]
         everybody = (1 << self._width) - 1
         return Background(
@@ -130,7 +125,7 @@ class TreeShapley:
         parts = np.zeros((len(matrix), self.outputs, self.features))
         for first in range(0, len(matrix), _ROWS):
             rows = slice(first, first + _ROWS)
-            left = self._nodes.left(matrix[rows])
+            left = self._forest.goes_left(matrix[rows])
             codes = self._codes(left)
             leaf, node, goes_left = self._demands
             row, place = np.nonzero(left[:, node] != goes_left)
@@ -158,61 +153,10 @@ class TreeShapley:
         return leaf_codes(left, node, goes_left, self._slots, self._first, self._width)
 
 
-class _Nodes(NamedTuple):
-    """The decisions of all trees, with LightGBM's rules for what is missing; all of shape (nodes,) but `members`.
-
-    Attributes
-    ----------
-    members : array of shape (nodes, codes)
-        Of decisions about categories: which codes go left.
-    """
-
-    feature: NDArray[np.int64]
-    threshold: FloatArray
-    categorical: NDArray[np.bool_]
-    missing: NDArray[np.str_]
-    default_left: NDArray[np.bool_]
-    members: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, nodes: list[dict[str, Any]]) -> _Nodes:
-        categorical = np.array([node["decision_type"] == "==" for node in nodes], dtype=bool)
-        codes = [
-            [int(code) for code in node["threshold"].split("||")] if texts else []
-            for node, texts in zip(nodes, categorical, strict=True)
-        ]
-        members = np.zeros((len(nodes), 1 + max((max(own, default=0) for own in codes), default=0)), dtype=bool)
-        for place, own in enumerate(codes):
-            members[place, own] = True
-        return cls(
-            feature=np.array([node["split_feature"] for node in nodes], dtype=np.int64),
-            threshold=np.array([0.0 if codes[i] else node["threshold"] for i, node in enumerate(nodes)]),
-            categorical=categorical,
-            missing=np.array([node["missing_type"] for node in nodes], dtype=np.str_),
-            default_left=np.array([node["default_left"] for node in nodes], dtype=bool),
-            members=members,
-        )
-
-    def left(self, matrix: FloatArray) -> NDArray[np.bool_]:
-        """Return whether each row of a matrix goes left at each node, (rows, nodes)."""
-        value = matrix[:, self.feature]
-        unknown = np.isnan(value)
-        value[unknown] = 0.0
-        missing = (self.missing == "NaN") & unknown | (self.missing == "Zero") & (np.abs(value) <= _ZERO)
-        answer = np.where(missing, self.default_left, value <= self.threshold)
-        texts = np.flatnonzero(self.categorical)
-        code = np.where(unknown[:, texts], -1.0, value[:, texts])
-        known = (code >= 0) & (code < self.members.shape[1])
-        answer[:, texts] = known & self.members[texts, np.where(known, code, 0).astype(np.intp)]
-        return answer
-
-
-def _leaves(node: dict[str, Any], nodes: list[dict[str, Any]], path: Path) -> Iterator[tuple[float, Path]]:
-    """Yield value and path of each leaf below a node of LightGBM's dump, and add its nodes to the list."""
-    if "leaf_value" in node:
-        yield node["leaf_value"], path
+def _leaves(forest: Forest, node: int, path: Path) -> Iterator[tuple[int, Path]]:
+    """Yield the leaves below a node, each with its path."""
+    if node >= forest.splits:
+        yield node, path
         return
-    place = len(nodes)
-    nodes.append(node)
-    yield from _leaves(node["left_child"], nodes, (*path, (place, True)))
-    yield from _leaves(node["right_child"], nodes, (*path, (place, False)))
+    for goes_left in (True, False):
+        yield from _leaves(forest, int(forest.children[node, int(goes_left)]), (*path, (node, goes_left)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from serving.bundle import Bundle
+from serving.forest import Forest
 from serving.spec import Metadata, Spec, ThresholdShape
 from serving.thresholds import EVERY, Opinion, examples
 from training.additive import flat
@@ -186,7 +186,6 @@ class ActionModel(BaseEstimator):
             thresholds=thresholds_text,
             examples=X.iloc[spread].reset_index(drop=True),
             background=X.iloc[past.spread_by_goal(_BACKGROUND)].reset_index(drop=True),
-            n_threads=self.n_threads,
         )
         self.out_of_fold_ = pd.DataFrame(
             {
@@ -295,7 +294,7 @@ class ActionModel(BaseEstimator):
         )
         opinions = [
             Opinion(
-                partial(booster.predict, raw_score=True, num_iteration=rounds, num_threads=self.n_threads),
+                Forest(booster.model_to_string(num_iteration=rounds), features=past.matrix.shape[1] + 1),
                 past.matrix[test],
                 scale[past.goal[test]],
                 RUNGS,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from serving.boosters import trees
+from serving.forest import Forest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,4 +159,5 @@ def test_changed_at_random_it_is_refused_or_harmless() -> None:
         booster = lightgbm.Booster(model_str=core)
         booster.predict(X, num_threads=1)
         booster.predict(X, pred_contrib=True, num_threads=1)
+        Forest("".join(model), features=FEATURES).scores(X)
     assert 100 < refused < 300

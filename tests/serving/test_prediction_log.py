@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from features.catalogue import CATEGORIES
 from features.errors import DataError, SettingError
-from serving.prediction_log import COLUMNS, DROPPED, Answered, PredictionLog, parts, table_of
+from serving.prediction_log import COLUMNS, DROPPED, Answered, PredictionLog, Values, parts, table_of
 from serving.recorder import Recorder
 from serving.schemas import Brief
 from tests.models import NUMBERS, made_features
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def values(X: pd.DataFrame) -> Values:
+    texts = {name: X[name].tolist() for name in CATEGORIES}
+    return Values(NUMBERS, X[list(NUMBERS)].to_numpy(), texts)
+
+
+def table(found: Values) -> pd.DataFrame:
+    return pd.DataFrame(found.numbers, columns=list(found.names)).assign(**found.texts)
 
 
 def answered(rows: int, *, seed: int = 0, **brief: Any) -> Answered:
@@ -49,7 +59,7 @@ def answered(rows: int, *, seed: int = 0, **brief: Any) -> Answered:
             "actions_high": np.full(rows, 40.0),
             "support": np.full(rows, "in", dtype="<U7"),
         },
-        features=lambda: made_features(rows, seed=seed),
+        features=lambda: values(made_features(rows, seed=seed)),
     )
 
 
@@ -71,7 +81,7 @@ def test_what_was_answered_is_logged_as_it_was(tmp_path: Path) -> None:
     assert found["likelihood"].tolist() == [value for one in answers for value in one.scores["likelihood"]]
     assert found["campaign_id"].fillna("").tolist() == ["c1"] * 5 + [""] * 4
     assert '"brief":"new jelly"' in found["brief"].iloc[-1]
-    X = pd.concat([one.X for one in answers])
+    X = pd.concat([table(one.known) for one in answers])
     for name in NUMBERS:
         assert np.array_equal(found[name].to_numpy(np.float32), X[name].to_numpy(np.float32), equal_nan=True), name
     for name in ("goal", "platform", "vertical"):

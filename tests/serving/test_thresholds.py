@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,24 @@ RUNGS = np.array([-2.0, -1.0, 0.0, 1.0])
 LOGITS = np.array([2.0, 0.5, -0.25, -3.0])  # of every rung, for all rows
 
 
-def opinion(log_scale: float, rows: int) -> Opinion:
+class Told:
+    """What a forest would be that says the same of every row: the logits of the rungs."""
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self.logits = logits
+
+    def scores(self, matrix: np.ndarray, last: np.ndarray) -> np.ndarray:
+        assert len(matrix) == len(last)
+        return self.logits[np.searchsorted(RUNGS, last)][:, None]
+
+    def table(self, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.tile(self.logits[np.searchsorted(RUNGS, values)], (len(matrix), 1))
+
+
+def opinion(log_scale: float, rows: int, logits: np.ndarray = LOGITS) -> Opinion:
     """Return an opinion that says the same of every row, in the words of its rungs."""
-
-    def predict(matrix: np.ndarray) -> np.ndarray:
-        return LOGITS[np.searchsorted(RUNGS, matrix[:, -1])]
-
-    return Opinion(predict, np.zeros((rows, 2)), np.full(rows, log_scale), RUNGS)
+    forest: Any = Told(logits)
+    return Opinion(forest, np.zeros((rows, 2)), np.full(rows, log_scale), RUNGS)
 
 
 @pytest.mark.parametrize("log_scale", [-1.0, 0.3, 2.5, 6.0])
@@ -26,7 +39,7 @@ def test_a_rung_stands_for_the_number_it_learnt_from_and_a_line_lies_between(
     at_least = np.arange(1.0, 2001.0)
     said = opinion(log_scale, len(at_least))
     if tabulated:
-        said.tabulate()
+        said.rows()
     # What the booster is taught of: rungs that mean the same number of actions are one, the highest.
     knots = dict(zip(actions_of(log_scale + RUNGS).tolist(), LOGITS.tolist(), strict=True))
     expected = np.interp(np.log(at_least), np.log(list(knots)), list(knots.values()))
@@ -39,13 +52,7 @@ def test_more_actions_are_never_likelier_whatever_rounding_does() -> None:
         logits = np.sort(rng.normal(size=4) * 10.0 ** rng.integers(-12, 2))[::-1]
         at_least = np.unique(np.ceil(10 ** rng.uniform(0, 15, 400)))
         at_least = np.unique(np.concatenate([at_least, at_least + 1]))
-        scale = np.full(len(at_least), rng.uniform(-2, 30))
-        said = Opinion(
-            lambda matrix, logits=logits: logits[np.searchsorted(RUNGS, matrix[:, -1])],
-            np.zeros((len(at_least), 1)),
-            scale,
-            RUNGS,
-        )(at_least)
+        said = opinion(rng.uniform(-2, 30), len(at_least), logits)(at_least)
         assert (np.diff(said) <= 0).all()
 
 

@@ -16,7 +16,7 @@ from serving.prediction_log import PredictionLog, keep_reference, parts, table_o
 from serving.reference import Binned, Reference
 from serving.schemas import Outcome
 from tests.models import made_features
-from tests.serving.test_prediction_log import MOMENT, answered
+from tests.serving.test_prediction_log import MOMENT, answered, table, values
 from training.monitor import Thresholds, monitor
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ REFERENCE = Reference.learn(made_features(2000, seed=1), likelihoods=np.random.d
 def asked(number: int, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda X: X) -> Answered:
     one = answered(EACH, seed=number + 100, campaign_id=f"c{number}")
     accounts = [f"a{number}-{place}" for place in range(EACH)]
-    return replace(one, accounts=accounts, features=lambda: change(one.X), answered_at=MOMENT + timedelta(days=1))
+    return replace(
+        one,
+        accounts=accounts,
+        features=lambda: values(change(table(one.known))),
+        answered_at=MOMENT + timedelta(days=1),
+    )
 
 
 def written(folder: Path, answers: list[Answered], *, reference: Reference | None = REFERENCE) -> Path:
@@ -165,7 +170,8 @@ def test_a_prediction_that_knew_more_than_the_decision_is_no_forecast(tmp_path: 
 def test_who_asks_again_counts_once_and_other_models_do_not(tmp_path: Path) -> None:
     again = [asked(number) for number in range(BRIEFS)]
     older = [
-        replace(one, model_version="demo/0", answered_at=MOMENT, features=partial(_shifted, one.X)) for one in again
+        replace(one, model_version="demo/0", answered_at=MOMENT, features=partial(values, _shifted(table(one.known))))
+        for one in again
     ]
     found = monitor(written(tmp_path / "log", [*older, *again, *again]))
     assert found.figures["log"]["compared"] == BRIEFS * EACH
