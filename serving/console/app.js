@@ -23,7 +23,7 @@ const left = new Map(); // view -> where the page stood when it was left
 let current = null;
 
 /** Show what the address says. */
-async function route() {
+function route() {
   const where = read(location.hash, { first: current === null });
   const view = where.view in VIEWS && (where.view !== "influencer" || where.account) ? where.view : "ranking";
   if (current) left.set(current, { scroll: scrollY, focus: document.activeElement });
@@ -37,7 +37,7 @@ async function route() {
   for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
   document.title = `${VIEWS[view].title(where)} · Impel`;
   renderTop(view);
-  const opened = VIEWS[view].open(byId(view), where, { changed });
+  VIEWS[view].open(byId(view), where, { changed });
   if (before === null) return;
   const stood = view === "ranking" && !changed ? left.get(view) : null;
   if (stood?.focus?.isConnected && byId(view).contains(stood.focus)) {
@@ -46,13 +46,12 @@ async function route() {
     return;
   }
   scrollTo(0, 0);
-  await opened;
-  if (current === view) (byId(view).querySelector("h1") ?? byId("main")).focus({ preventScroll: true });
+  byId(view).querySelector("h1").focus({ preventScroll: true });
 }
 
 function openRanking(_, __, { changed }) {
   refreshMarks();
-  return (changed || !ranked()) && brief() && complete() ? rank() : Promise.resolve();
+  if ((changed || !ranked()) && brief() && complete()) rank();
 }
 
 function renderTop(view) {
@@ -67,23 +66,23 @@ function renderTop(view) {
   byId("order").querySelector("[value=expected_value]").disabled = state.question.brief?.value_per_action == null;
 }
 
-/** Keep the form in the link; an address of its own, where it is a step that one may want to go back. */
-function keep({ step }) {
+/** Keep the form in the link; every ranking has an address of its own, so that one can go back to the one before. */
+function keep() {
   state.question = readQuestion();
   const address = link("ranking");
-  if (address !== location.hash) history[step && ranked() ? "pushState" : "replaceState"](null, "", address);
+  if (address !== location.hash) history[ranked() && complete() ? "pushState" : "replaceState"](null, "", address);
   renderTop("ranking");
 }
 
 async function asked() {
   if (!complete({ tell: true })) return;
-  keep({ step: true });
+  keep();
   if (matchMedia("(max-width: 1179px)").matches) byId("brief-panel").open = false;
   await rank({ move: true });
 }
 
 const changed = debounced(() => {
-  keep({ step: false });
+  keep();
   if (ranked() && complete()) rank();
 }, 150);
 

@@ -6,7 +6,9 @@ import { asTable, el, show, table } from "./dom.js";
 import { count, day, decimal, GOALS, money, plural, range, share } from "./format.js";
 
 export function openBacktest(place) {
-  return show(place, {
+  const content = el("div", {});
+  place.replaceChildren(el("h1", { tabindex: -1 }, "Would it have paid?"), content);
+  show(content, {
     waiting: "Reading the backtest …",
     again: () => openBacktest(place),
     bring: async (signal) => {
@@ -19,10 +21,7 @@ export function openBacktest(place) {
       ]);
       return { backtest, model };
     },
-    render: ({ backtest, model }) => [
-      el("h1", { tabindex: -1 }, "Would it have paid?"),
-      backtest === null ? none() : found(backtest, model),
-    ],
+    render: ({ backtest, model }) => (backtest === null ? none() : found(backtest, model)),
   });
 }
 

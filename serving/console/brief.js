@@ -5,6 +5,8 @@ import { day, GOALS, share } from "./format.js";
 
 export const DIMENSIONS = ["country", "age", "gender", "language", "interest", "city"];
 
+const PROBLEM = "problem-of-field-";
+
 const form = byId("question");
 const slices = byId("slices");
 
@@ -103,17 +105,24 @@ export function showProblem(problem) {
 }
 
 function placed({ at, message }) {
-  const field = at.startsWith("/brief/audience") ? byId("slices") : at.startsWith("/fees") ? byId("fees-text") : nearest(at);
-  if (field === null) return false;
-  const id = `problem-of-${fields().indexOf(field)}-${field.id}`;
+  const field = fieldOf(at);
+  if (!field) return false;
+  const id = `${PROBLEM}${form.querySelectorAll(".field-problem").length}`;
   field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-errormessage", id);
+  field.setAttribute("aria-describedby", [...described(field), id].join(" "));
   for (let around = field.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
   (field.closest("label") ?? field).after(el("p", { class: "field-problem", id }, message));
   return true;
 }
 
-function nearest(pointer) {
+const described = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.startsWith(PROBLEM));
+
+function fieldOf(pointer) {
+  if (pointer.startsWith("/fees")) return byId("fees-text");
+  if (pointer.startsWith("/brief/audience")) {
+    const row = [...slices.children].find((one) => one.querySelector("select").value === keys(pointer)[2]);
+    return row?.querySelector("[type=number]");
+  }
   for (let at = pointer; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
     const field = fields().find((one) => one.name === at);
     if (field) return field;
@@ -121,11 +130,12 @@ function nearest(pointer) {
   return null;
 }
 
-function clearProblem() {
+/** Take the errors away: not before there is an answer, lest what one is about to click moves. */
+export function clearProblem() {
   for (const told of form.querySelectorAll(".field-problem")) told.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-errormessage");
+    field.setAttribute("aria-describedby", described(field).join(" "));
   }
 }
 
@@ -151,12 +161,10 @@ export function beginQuestion({ changed, asked }) {
     // Fees and the search for campaigns are no part of the question.
     if ((target.form ?? target) !== form || target.closest("[data-own]")) return;
     sumUp();
-    clearProblem();
     changed();
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    clearProblem();
     asked();
   });
 }

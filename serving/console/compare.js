@@ -11,15 +11,16 @@ import { brief, candidate, link, MOST_COMPARED, state } from "./state.js";
 
 export function openCompare(place, { remove }) {
   const wanted = brief();
-  const heading = el("h1", { tabindex: -1 }, "Side by side");
+  const content = el("div", {});
+  place.replaceChildren(el("h1", { tabindex: -1 }, "Side by side"), content);
   if (state.compared.length === 0 || !wanted) {
-    place.replaceChildren(heading, el("p", { class: "panel empty" }, wanted
+    content.append(el("p", { class: "panel empty" }, wanted
       ? `Tick “compare” beside up to ${MOST_COMPARED} accounts of the ` : "Write a brief first, in the ",
       el("a", { href: link("ranking") }, "ranking"), "."));
-    return Promise.resolve();
+    return;
   }
   const again = () => openCompare(place, { remove });
-  return show(place, {
+  show(content, {
     waiting: "Looking what is known of them …",
     again,
     bring: async (signal) => {
@@ -35,7 +36,6 @@ export function openCompare(place, { remove }) {
       return { predicted, explained, known: known.filter(Boolean) };
     },
     render: ({ predicted, explained, known }) => [
-      heading,
       el("p", { class: "hint" }, `For ${GOALS[wanted.goal]}, ${wanted.vertical}. As known on ${day(predicted.features_as_of)}.`),
       el("p", { class: "hint sentence" }, predicted.incremental),
       predicted.unknown_accounts.length > 0 && el("p", { class: "warning" }, "The data do not know ",

@@ -11,8 +11,9 @@ import { brief, candidate, link } from "./state.js";
 
 export function openInfluencer(place, account, { useOffer }) {
   const wanted = brief();
-  place.replaceChildren();
-  const open = () => show(place, {
+  const content = el("div", {});
+  place.replaceChildren(el("p", {}, el("a", { href: link("ranking") }, "← Ranking")), el("h1", { tabindex: -1 }, name(account)), content);
+  const open = () => show(content, {
     waiting: "Looking what is known …",
     again: open,
     bring: async (signal) => {
@@ -24,7 +25,7 @@ export function openInfluencer(place, account, { useOffer }) {
       return { known, predicted, explained };
     },
     render: ({ known, predicted, explained }) => [
-      header(known),
+      facts(known),
       wanted ? withBrief({ known, predicted, explained, wanted, useOffer })
         : el("p", { class: "panel empty" }, "Without a brief there is no likelihood. ", el("a", { href: link("ranking") }, "Write one"), "."),
       panel("The audience", audienceAgainstTarget(known.audience, wanted?.audience ?? {})),
@@ -36,19 +37,16 @@ export function openInfluencer(place, account, { useOffer }) {
         panel("Posts over time", posts(known.posts_over_time))),
     ],
   });
-  return open();
+  open();
 }
 
 export const explain = (brief, one, signal) => ask("v1/explain", { body: { brief, candidates: [one] }, signal });
 
 const panel = (title, ...content) => el("section", { class: "panel" }, el("h2", {}, title), content);
 
-const header = ({ account_id, influencer_id, platform, country, language, followers, features_as_of }) => [
-  el("p", {}, el("a", { href: link("ranking") }, "← Ranking")),
-  el("h1", { tabindex: -1 }, name(account_id)),
+const facts = ({ influencer_id, platform, country, language, followers, features_as_of }) =>
   el("p", { class: "hint" }, [platform, country, language, `${short(followers)} followers`].filter(Boolean).join(" · "),
-    ", of ", name(influencer_id), `. As known on ${day(features_as_of)}.`),
-];
+    ", of ", name(influencer_id), `. As known on ${day(features_as_of)}.`);
 
 function withBrief({ known, predicted, explained, wanted, useOffer }) {
   const why = el("div", {}, reasons(explained.explanations[0]));

@@ -1,7 +1,7 @@
 /** The ranking: a page of accounts at a time, their fees, who is chosen, and what the choice would cost. */
 
 import { ask } from "./api.js";
-import { inWords, showProblem } from "./brief.js";
+import { clearProblem, inWords, showProblem } from "./brief.js";
 import { likelihoodBar } from "./charts.js";
 import { download, writeCsv } from "./csv.js";
 import { announce, byId, el, name, problemBox, show, table } from "./dom.js";
@@ -42,6 +42,7 @@ async function turn(number, { move = true } = {}) {
       return { ...found, predictions: said };
     },
     render: (found) => {
+      clearProblem();
       answer = found;
       page = number;
       if (found.next_cursor) cursors[number + 1] = found.next_cursor;
