@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,13 @@ from pydantic import ValidationError
 from serving import schemas
 
 if TYPE_CHECKING:
+    from features.events import IntArray
     from features.store import EventStore
 
 # Without one of these a brief asks for something else.
 _NEEDED = {"goal", "vertical", "starts_at", "attribution_days"}
+# As a moment it is none.
+_NEVER = np.iinfo(np.int64).min
 _PLAIN = ("goal", "vertical", "brand_id", "brief", "value_per_action", "budget")
 
 
@@ -34,60 +36,80 @@ class Campaigns:
     """
 
     def __init__(self, store: EventStore, as_of: pd.Timestamp) -> None:
-        activations = store.activations()[["campaign_id", "account_id", "decided_at", "fee"]]
-        made = activations[activations["decided_at"] <= as_of]
-        campaigns = store.campaigns.merge(
-            made.groupby("campaign_id", as_index=False).agg(decided=("decided_at", "max")), on="campaign_id", how="left"
-        )
-        planned = ~campaigns["campaign_id"].isin(activations["campaign_id"])
-        known = campaigns[planned | campaigns["decided"].notna() | (campaigns["starts_at"] <= as_of)]
-        newest = known["decided"].fillna(known["starts_at"]).rename("newest")
-        order = pd.concat([newest, known["campaign_id"]], axis=1).sort_values(
-            ["newest", "campaign_id"], ascending=[False, True]
-        )
-        self._rows = known.loc[order.index].reset_index(drop=True)
-        texts = (self._rows[name].fillna("").astype(str) for name in ("campaign_id", "brand_id", "vertical", "brief"))
+        campaigns, activations, wanted = store.campaigns, store.activations(), store.campaign_audience
+        ids, now = pd.Index(campaigns["campaign_id"]), _microseconds(pd.Series([as_of]))[0]
+        place, decided = ids.get_indexer(activations["campaign_id"]), _microseconds(activations["decided_at"])
+        made = decided <= now
+        last = np.full(len(ids), _NEVER)
+        np.maximum.at(last, place[made], decided[made])
+        starts, planned = _microseconds(campaigns["starts_at"]), np.bincount(place, minlength=len(ids)) == 0
+        known = planned | (last > _NEVER) | (starts <= now)
+        # The store has them by their ids, by which they stay where they are equally new.
+        newest = np.argsort(-np.where(last > _NEVER, last, starts), kind="stable")
+        self._newest = newest[known[newest]]
+        self._campaigns = campaigns.assign(decided=last.view("datetime64[us]"))
+        self._hired = _Grouped.of(place[made], len(ids))
+        # Numbers in place of ids: there may be millions.
+        self._ids = store.accounts["account_id"].to_numpy(dtype=object)
+        self._account = pd.Index(store.accounts["account_id"]).get_indexer(activations["account_id"])[made]
+        self._fee = activations["fee"].to_numpy(np.float64)[made]
+        self._slices = _Grouped.of(ids.get_indexer(wanted["campaign_id"]), len(ids))
+        self._wanted = [wanted[name].to_numpy(dtype=object) for name in ("dimension", "bucket", "share")]
+        texts = (campaigns[name].fillna("").astype(str) for name in ("campaign_id", "brand_id", "vertical", "brief"))
         self._texts = ["\n".join(parts).casefold() for parts in zip(*texts, strict=True)]
-        # Numbers in place of ids, and those of one campaign together: there may be millions.
-        place = pd.Index(self._rows["campaign_id"]).get_indexer(made["campaign_id"])
-        by_campaign = np.argsort(place, kind="stable")
-        self._first = np.searchsorted(place[by_campaign], np.arange(len(self._rows) + 1))
-        self._ids = store.accounts["account_id"]
-        self._account = pd.Index(self._ids).get_indexer(made["account_id"])[by_campaign].astype(np.int32)
-        self._fee = made["fee"].to_numpy(np.float64)[by_campaign]
-        self._audience: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-        wanted = store.campaign_audience[["campaign_id", "dimension", "bucket", "share"]]
-        for campaign, dimension, bucket, share in wanted.itertuples(index=False, name=None):
-            self._audience[campaign][dimension][bucket] = share
 
     def found(self, asked: schemas.CampaignsRequest) -> tuple[int, list[schemas.Campaign]]:
         """Return how many campaigns hold the text that is looked for, and the newest of them."""
         text = asked.search.strip().casefold()
-        places = [place for place, of in enumerate(self._texts) if text in of]
-        return len(places), [self._campaign(place) for place in places[: asked.limit]]
+        places = [place for place in self._newest.tolist() if text in self._texts[place]]
+        told = places[: asked.limit]
+        rows = self._campaigns.iloc[told].to_dict("records")
+        return len(places), [self._campaign(place, row) for place, row in zip(told, rows, strict=True)]
 
-    def _campaign(self, place: int) -> schemas.Campaign:
-        row = self._rows.iloc[place]
-        hired = slice(self._first[place], self._first[place + 1])
-        account, fee = self._account[hired], self._fee[hired]
-        priced = np.flatnonzero(~np.isnan(fee))[: schemas.MAX_HIRED]
+    def _campaign(self, place: int, row: dict[str, Any]) -> schemas.Campaign:
+        hired = self._hired.rows(place)
+        priced = hired[~np.isnan(self._fee[hired])][: schemas.MAX_HIRED]
+        accounts = self._ids[self._account[priced]].tolist()
         return schemas.Campaign(
             campaign_id=row["campaign_id"],
-            brief=self._brief(row),
+            brief=self._brief(place, row),
             decided_at=_moment(row["decided"]),
-            activations=len(account),
-            fees=dict(zip(self._ids.iloc[account[priced]], fee[priced].tolist(), strict=True)),
+            activations=len(hired),
+            fees=dict(zip(accounts, self._fee[priced].tolist(), strict=True)),
         )
 
-    def _brief(self, row: pd.Series) -> schemas.Brief | None:
-        values = {name: None if pd.isna(row[name]) else row[name] for name in _PLAIN}
-        values |= {name: _moment(row[name]) for name in ("starts_at", "ends_at")}
+    def _brief(self, place: int, row: dict[str, Any]) -> schemas.Brief | None:
+        audience: dict[str, dict[str, float]] = {}
+        slices = self._slices.rows(place)
+        for dimension, bucket, share in zip(*(values[slices] for values in self._wanted), strict=True):
+            audience.setdefault(dimension, {})[bucket] = share
         topics = row["topics"]
-        values["topics"] = None if topics is None or topics is pd.NA or np.isscalar(topics) else list(topics)
-        values["attribution_days"] = int(row["attribution_days"])
-        audience = self._audience.get(row["campaign_id"])
-        values["audience"] = audience and {dimension: dict(buckets) for dimension, buckets in audience.items()}
-        return _taken(values)
+        return _taken(
+            {
+                **{name: None if pd.isna(row[name]) else row[name] for name in _PLAIN},
+                **{name: _moment(row[name]) for name in ("starts_at", "ends_at")},
+                "attribution_days": int(row["attribution_days"]),
+                "topics": list(topics) if isinstance(topics, list | np.ndarray) else None,
+                "audience": audience or None,
+            }
+        )
+
+
+class _Grouped(NamedTuple):
+    """Rows by the campaign that they belong to."""
+
+    order: IntArray
+    first: IntArray
+
+    @classmethod
+    def of(cls, place: IntArray, campaigns: int) -> Self:
+        """Group rows by the (n,) places of their campaigns; those of one stay in their order."""
+        order = np.argsort(place, kind="stable")
+        return cls(order, np.searchsorted(place[order], np.arange(campaigns + 1)))
+
+    def rows(self, place: int) -> IntArray:
+        """Return the rows of one campaign."""
+        return self.order[self.first[place] : self.first[place + 1]]
 
 
 def _taken(values: dict[str, Any]) -> schemas.Brief | None:
@@ -100,6 +122,10 @@ def _taken(values: dict[str, Any]) -> schemas.Brief | None:
             wrong = {str(each["loc"][0]) if each["loc"] else "ends_at" for each in error.errors()}
             values = {name: value for name, value in values.items() if name not in wrong}
     return None
+
+
+def _microseconds(moments: pd.Series) -> IntArray:
+    return moments.to_numpy("datetime64[us]").astype(np.int64)
 
 
 def _moment(found: pd.Timestamp) -> Any:

@@ -169,3 +169,5 @@ def _warm_up(answers: Answers) -> None:
     candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
     body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
     answers.predict(schemas.PredictRequest.model_validate_json(body))
+    # Goes over all activations the first time.
+    answers.campaigns(schemas.CampaignsRequest(limit=1))
