@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +121,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         closed_at=past["closed_at"],
         posted=past["posted"],
     )
-    tested = backtest(
-        X, past, model=model, folds=2, accounts=KnownAccounts(store), metadata=origin(store)
-    )
+    tested = backtest(X, past, model=model, folds=2, accounts=KnownAccounts(store), metadata=origin(store))
     key = create(home / "keys.json", "marketing", scopes=("predict",))
     settings = {
         "store": home / "store",
@@ -152,7 +149,7 @@ def opened(world: World, browser: Browser) -> Iterator[Callable[..., Opened]]:
     sessions = []
 
     def make(
-        *, width: int = 1280, hash: str = "", url: str = world.url, with_key: bool = True, problems: bool = False
+        *, width: int = 1280, address: str = "", url: str = world.url, with_key: bool = True, problems: bool = False
     ) -> Opened:
         context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
         context.set_default_timeout(30_000)
@@ -169,7 +166,7 @@ def opened(world: World, browser: Browser) -> Iterator[Callable[..., Opened]]:
         session.page.on("dialog", lambda dialog: session.faults.append(dialog.message))
         session.page.on("request", lambda request: session.requests.append(request.url))
         sessions.append(session)
-        session.page.goto(f"{url}/console{hash}")
+        session.page.goto(f"{url}/console{address}")
         return session
 
     yield make

@@ -117,7 +117,9 @@ def test_a_brief_by_hand(opened: Open) -> None:
 
 
 def test_problems_are_told_at_their_fields(opened: Open) -> None:
-    session = opened(hash=with_question(brief={**BRIEF, "audience": {"country": {"US": 0.9, "GB": 0.8}}}), problems=True)
+    session = opened(
+        hash=with_question(brief={**BRIEF, "audience": {"country": {"US": 0.9, "GB": 0.8}}}), problems=True
+    )
     page = session.page
     expect(page.locator("#ranked [role=alert]")).to_contain_text("add up to 1.7")
     expect(page.locator("#slices .field-problem")).to_contain_text("add up to 1.7")
@@ -143,7 +145,7 @@ def test_what_a_brief_must_have_is_asked_for_before_the_service_is(opened: Open)
 
 
 def test_pages_of_the_ranking_hold_all_accounts_once(opened: Open, world: World) -> None:
-    session = opened(hash=with_question())
+    session = opened(address=with_question())
     page = session.page
     seen: list[str] = []
     for number in range(1, 100):
@@ -161,7 +163,7 @@ def test_pages_of_the_ranking_hold_all_accounts_once(opened: Open, world: World)
 
 
 def test_order_and_filters_change_the_ranking(opened: Open, world: World) -> None:
-    session = opened(hash=with_question())
+    session = opened(address=with_question())
     page = session.page
     with page.expect_response("**/v1/rank"):
         page.get_by_label("Order by").select_option("expected_value")
@@ -179,12 +181,14 @@ def test_order_and_filters_change_the_ranking(opened: Open, world: World) -> Non
 
 
 def test_fees_and_the_budget(opened: Open, world: World) -> None:
-    session = opened(hash=with_question(brief={**BRIEF, "budget": 500}))
+    session = opened(address=with_question(brief={**BRIEF, "budget": 500}))
     page = session.page
     account = session.rows().first.locator("a").inner_text()
     before = session.rows().first.locator("strong").first.inner_text()
     page.get_by_label(f"Hire {account}").check()
-    expect(page.locator("#roster-cost")).to_have_text("Fees 0 of 500, 0\N{NO-BREAK SPACE}% of the budget; 1 account without a fee.")
+    expect(page.locator("#roster-cost")).to_have_text(
+        "Fees 0 of 500, 0\N{NO-BREAK SPACE}% of the budget; 1 account without a fee."
+    )
     page.get_by_label(f"Fee of {account}").fill("600")
     page.get_by_label(f"Fee of {account}").press("Tab")
     expect(session.rows().first.locator("small", has_text="of at least 10")).to_be_visible()
@@ -259,21 +263,23 @@ def test_an_influencer(opened: Open, world: World) -> None:
 
 
 def test_what_was_never_hired_for_is_marked(opened: Open) -> None:
-    session = opened(hash=with_question(brief={**BRIEF, "vertical": "never heard of"}))
+    session = opened(address=with_question(brief={**BRIEF, "vertical": "never heard of"}))
     expect(session.rows().first.locator(".badge")).to_have_text("⚠ outside what was hired")
     expect(session.page.locator("#ranked .warning", has_text="beyond experience")).to_be_visible()
     session.check_accessible()
 
 
 def test_the_backtest_as_pictures(opened: Open, world: World) -> None:
-    session = opened(hash="#view=backtest")
+    session = opened(address="#view=backtest")
     page = session.page
     told = world.asked("v1/backtest")
     money = page.locator("section.panel", has=page.get_by_role("heading", name="The same money, among those hired"))
     expect(money.locator("tbody tr")).to_have_count(1 + len(told["money_hired"]["rules"]))
     model = told["money_hired"]["rules"][0]["net_value"]["value"]
     row = money.locator("tbody tr").nth(1)
-    assert float(row.locator("td").nth(1).inner_text().split("\n")[0].replace(",", "").replace("\N{MINUS SIGN}", "-")) == round(model)
+    assert float(
+        row.locator("td").nth(1).inner_text().split("\n")[0].replace(",", "").replace("\N{MINUS SIGN}", "-")
+    ) == round(model)
     diagram = page.get_by_role("img", name=re.compile("all goals"))
     expect(diagram.locator("circle")).to_have_count(len(told["reliability"]))
     page.locator("summary", has_text="all goals").click()
@@ -294,7 +300,7 @@ def test_where_nothing_can_be_told_of_money_the_backtest_says_so(opened: Open, w
     if told["money_all"]["why_not"]:
         reasons = [told["money_all"]["why_not"]]
     assert reasons
-    session = opened(hash="#view=backtest")
+    session = opened(address="#view=backtest")
     for reason in reasons:
         expect(session.page.locator("#backtest")).to_contain_text(reason)
 
@@ -303,7 +309,7 @@ def test_without_a_backtest_the_console_says_how_to_get_one(opened: Open, world:
     from serving.launch import running
 
     with running(store=world.settings["store"], model=world.settings["model"]) as url:
-        session = opened(url=url, hash="#view=backtest", problems=True)
+        session = opened(url=url, address="#view=backtest", problems=True)
         expect(session.page.locator("#backtest pre")).to_contain_text("--backtest report")
         session.check_accessible()
 
@@ -320,8 +326,12 @@ def test_ids_and_links_do_no_harm(opened: Open) -> None:
     expect(page.locator("#influencer .waterfall")).to_be_visible()
     assert page.locator("#influencer img").count() == 0
     session.check_accessible()
-    for hash in ("#view=nothing&question={", "#question=[1]", '#view=influencer&question={"brief":{"audience":"x","topics":3}}'):
-        page.goto(f"{page.url.partition('#')[0]}{hash}")
+    for address in (
+        "#view=nothing&question={",
+        "#question=[1]",
+        '#view=influencer&question={"brief":{"audience":"x","topics":3}}',
+    ):
+        page.goto(f"{page.url.partition('#')[0]}{address}")
         expect(page.locator("#ranking h1")).to_be_visible()
 
 
@@ -338,7 +348,10 @@ def test_what_if(opened: Open, world: World) -> None:
     expect(page.locator(".big span")).to_contain_text("points")
     expect(page.get_by_role("group", name="The answer").locator("thead")).to_contain_text("At first")
     asked = int(at_least.input_value())
-    body = {"brief": world.campaign()["brief"], "candidates": [{"account_id": account, "at_least": asked, "fee": world.campaign()["fees"].get(account)}]}
+    body = {
+        "brief": world.campaign()["brief"],
+        "candidates": [{"account_id": account, "at_least": asked, "fee": world.campaign()["fees"].get(account)}],
+    }
     (said,) = world.asked("v1/predict", body)["predictions"]
     after = page.locator(".big strong").inner_text()
     assert after != before
@@ -386,7 +399,7 @@ def test_a_link_says_it_all_but_keys_and_fees(opened: Open, world: World) -> Non
     address = first.page.url
     assert world.key not in address
     shown = first.rows().locator("a").all_inner_texts()
-    second = opened(hash=f"#{address.partition('#')[2]}")
+    second = opened(address=f"#{address.partition('#')[2]}")
     expect(second.rows().first).to_be_visible()
     expect(second.page.get_by_label("Text of the brief")).to_have_value(world.campaign()["brief"]["brief"])
     answer = world.asked("v1/rank", {"brief": world.campaign()["brief"], "limit": 25})
@@ -424,7 +437,7 @@ def test_by_keyboard_alone(opened: Open) -> None:
     def tab_to(found: str) -> None:
         for _ in range(200):
             page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement?.matches(':focus-visible') && document.activeElement.matches(arguments[0])".replace("arguments[0]", json.dumps(found))):
+            if page.evaluate("found => document.activeElement.matches(`${found}:focus-visible`)", found):
                 return
         raise AssertionError(f"the keyboard does not reach {found}")
 
@@ -460,7 +473,7 @@ def test_by_keyboard_alone(opened: Open) -> None:
 
 
 def test_a_key_is_asked_for_and_kept_in_the_tab_alone(opened: Open, world: World) -> None:
-    session = opened(hash=with_question(), with_key=False, problems=True)
+    session = opened(address=with_question(), with_key=False, problems=True)
     page = session.page
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("This needs an API key")
@@ -483,18 +496,18 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(opened: Open, world: World
 
 
 def test_a_service_that_cannot_be_reached(opened: Open) -> None:
-    session = opened(hash=with_question(), problems=True)
+    session = opened(address=with_question(), problems=True)
     page = session.page
     expect(session.rows().first).to_be_visible()
-    page.context.set_offline(True)  # noqa: FBT003 - Playwright's signature
+    page.context.set_offline(True)
     page.get_by_role("button", name="Next page").click()
     expect(page.locator("#ranked [role=alert]")).to_contain_text("cannot be reached")
-    page.context.set_offline(False)  # noqa: FBT003
+    page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect(session.rows().first).to_be_visible()
 
 
 def test_an_account_that_the_data_do_not_know(opened: Open) -> None:
-    session = opened(hash="#view=influencer&account=nobody%2Fhere", problems=True)
+    session = opened(address="#view=influencer&account=nobody%2Fhere", problems=True)
     expect(session.page.locator("#influencer [role=alert]")).to_contain_text("The data do not know this account.")
     session.check_accessible()

@@ -54,14 +54,14 @@ def test_shares_never_add_up_to_more_than_the_whole(called: Callable[..., Any]) 
 
 
 def test_numbers_as_people_read_them(called: Callable[..., Any]) -> None:
-    gap, minus = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+    gap, minus, dash = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}", "\N{EN DASH}"
     for name, value, text in (
         ("share", 0.256, f"26{gap}%"),
         ("share", 0.0561, f"5.6{gap}%"),
         ("share", 0.9999, f">99{gap}%"),
         ("share", 0.00001, f"<0.1{gap}%"),
         ("share", 0, f"0{gap}%"),
-        ("share", None, "–"),
+        ("share", None, dash),
         ("points", -0.0312, f"{minus}3.1"),
         ("points", 0.00001, "0.0"),
         ("money", 1234.5, "1,235"),
