@@ -42,7 +42,7 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        policy = _CONSOLE_PAGE if path.startswith(f"{CONSOLE}/") else _PAGE
+        console = path.startswith(f"{CONSOLE}/")
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,7 +50,9 @@ class SecurityHeaders:
                 page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in given)
                 # What says itself how long it may be kept holds no prediction.
                 kept = path.startswith(_KEPT) or any(name == b"cache-control" for name, _ in given)
-                more = [*_ALL, policy if page else _ANSWER, *([] if kept else [_NEVER_KEPT])]
+                # A file that is still the same comes without a type, and brings the policy of the page anew.
+                policy = _CONSOLE_PAGE if console else _PAGE if page else _ANSWER
+                more = [*_ALL, policy, *([] if kept else [_NEVER_KEPT])]
                 message = {**message, "headers": [*given, *more]}
             await send(message)
 

@@ -118,7 +118,7 @@ def test_a_brief_by_hand(opened: Open) -> None:
 
 def test_problems_are_told_at_their_fields(opened: Open) -> None:
     session = opened(
-        hash=with_question(brief={**BRIEF, "audience": {"country": {"US": 0.9, "GB": 0.8}}}), problems=True
+        address=with_question(brief={**BRIEF, "audience": {"country": {"US": 0.9, "GB": 0.8}}}), problems=True
     )
     page = session.page
     expect(page.locator("#ranked [role=alert]")).to_contain_text("add up to 1.7")
