@@ -42,8 +42,7 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        kept = path.startswith(_KEPT)
-        policy = _CONSOLE_PAGE if path.startswith(f"{CONSOLE}/") else _PAGE
+        kept, console = path.startswith(_KEPT), path.startswith(f"{CONSOLE}/")
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -53,7 +52,9 @@ class SecurityHeaders:
                     page |= name == b"content-type" and value.startswith(b"text/html")
                     # What says itself how long it may be kept holds no prediction.
                     keeps |= name == b"cache-control"
-                more = (policy if page else _ANSWER, *(() if keeps else (_NEVER_KEPT,)))
+                # A file that is still the same comes without a type, and brings the policy of the page anew.
+                policy = _CONSOLE_PAGE if console else _PAGE if page else _ANSWER
+                more = (policy, *(() if keeps else (_NEVER_KEPT,)))
                 message = {**message, "headers": [*given, *_ALL, *more]}
             await send(message)
 
