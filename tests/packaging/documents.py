@@ -63,7 +63,8 @@ def run(page: str, place: Path, *, done: Collection[str] = ()) -> dict[str, str]
         ended = subprocess.run(
             ["bash", "-c", command], cwd=place, env=environment(), capture_output=True, text=True, check=False
         )
-        assert ended.returncode == 0, f"{page}: {command}\n{ended.stdout}\n{ended.stderr}"
+        well = (0, 3) if command.startswith("impel monitor") else (0,)  # 3: a threshold is crossed
+        assert ended.returncode in well, f"{page}: {command}\n{ended.stdout}\n{ended.stderr}"
         said[command] = ended.stdout
     return said
 
