@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEAD = 1 << 16  # bytes in which a header must end
-FORMS = (
-    "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file, the URL of a database, "
-    "or a mapping of names to DataFrames"
-)
+FORMS = "a folder of <table>.parquet, <table>/ or <table>.csv, a .duckdb file or the URL of a database"
 
 
 @dataclass
@@ -81,7 +78,7 @@ def read(source: str | Path | Mapping[str, pd.DataFrame | pa.Table]) -> Reading:
     if isinstance(source, Mapping):
         return _read_mapping(source)
     if not isinstance(source, str | Path) or not str(source):
-        raise DataError(f"Data is read from {FORMS}; received {shown(source)}.")
+        raise DataError(f"Data is read from {FORMS}, or a mapping of names to DataFrames; received {shown(source)}.")
     url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(source))
     if url:
         return _read_url(str(source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from features import EventStore, open_tables
 from features.checks import check
-from features.errors import DataError, SettingError, without_password
+from features.errors import DataError, SettingError, nearest, without_password
 from features.manifest import Manifest, is_store
 from serving.prediction_log import is_log, keep_reference, log_answers
 from serving.settings import home
@@ -139,13 +140,14 @@ def read(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype={"campaign_id": "str", "account_id": "str"})
     except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
+        hint = nearest(path.name, [each.name for each in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        raise DataError(f"There is no file {path}.{hint}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write a .csv or .parquet file, and the folder that it is in.
+def ready(path: Path) -> None:
+    """Make the folder of a .csv or .parquet file that is to be written, before the work that is to be in it.
 
     Raises
     ------
@@ -154,8 +156,23 @@ def write(frame: pd.DataFrame, path: Path) -> None:
     """
     if path.suffix not in {".csv", ".parquet"}:
         raise SettingError(f"{path} must end in .csv or .parquet.")
+    ready_folder(path.parent)
+
+
+def ready_folder(folder: Path) -> None:
+    """Make a folder that is to be written to; SettingError where it cannot be."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"{folder} cannot be written to: {error.strerror}; name another folder.") from None
+    if not os.access(folder, os.W_OK):
+        raise SettingError(f"{folder} cannot be written to; name another folder.")
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write a .csv or .parquet file; for errors see `ready`."""
+    ready(path)
+    try:
         if path.suffix == ".csv":
             frame.to_csv(path, index=False)
         else:

@@ -234,13 +234,14 @@ BAD = [
     (["simulate", "{market}"], 1, "is not empty"),
     (["simulate", "{home}/new", "--influencers", "3"], 1, "influencers must be"),
     (["backtest", "{market}", "--out", "{home}/r", "--truth"], 1, "impel simulate DIR --truth"),
-    (["backtest", "{market}", "--out", "{home}/r", "--at-least", "0"], 1, "at_least"),
-    (["backtest", "{market}", "--out", "{home}/r", "--test-share", "2"], 1, "test_share must lie between 0 and 1"),
+    (["backtest", "{market}", "--out", "{home}/r", "--at-least", "0"], 2, "0 is not in the range x>=1"),
+    (["backtest", "{market}", "--out", "{home}/r", "--test-share", "2"], 2, "2.0 is not in the range 0<x<1"),
+    (["backtest", "{market}", "--out", "/proc/r"], 1, "/proc/r cannot be written to"),
     (["promote", "77"], 1, "has no version 77"),
     (["promote", "one"], 2, "not a valid integer"),
     (["models", "--name", "impell"], 1, "Did you mean 'impel'?"),
     (["log", "{home}"], 1, "{home}"),
-    (["serve", "{market}", "--port", "99999"], 1, "99999"),
+    (["serve", "{market}", "--port", "99999"], 2, "99999 is not in the range"),
 ]
 
 

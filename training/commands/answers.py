@@ -43,13 +43,15 @@ def predict(
 
     from serving.prediction_log import opened
     from serving.predictor import Predictor
-    from training.files import log_predictions, prepared, read, write
+    from training.files import log_predictions, prepared, read, ready, write
 
     if folder is not None:
         opened(folder)
+    if out is not None:
+        ready(out)
+    asked = read(pairs)
     predictor = Predictor.load(model, tracking_uri=tracking_uri)
     store = prepared(data)
-    asked = read(pairs)
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=partial(tell, f"features of {len(asked):,} pairs"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
@@ -71,8 +73,12 @@ def predict(
 @DATA
 @click.option("--campaign", metavar="ID", required=True, help="A campaign of DATA.")
 @click.option("--fees", metavar="FILE", type=click.Path(path_type=Path), help="account_id and fee; .csv or .parquet.")
-@click.option("--at-least", type=int, help="Actions to ask for; otherwise break-even, where fee and value are known.")
-@click.option("--top", default=20, show_default=True)
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    help="Actions to ask for; otherwise break-even, where fee and value are known.",
+)
+@click.option("--top", default=20, show_default=True, type=click.IntRange(min=1))
 @AS_OF
 @MODEL
 @TRACKING
@@ -178,7 +184,7 @@ def materialize(
     help="What impel materialize made of DATA; by default made anew at every start.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
     "--backtest",
     metavar="DIR",

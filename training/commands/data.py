@@ -149,8 +149,9 @@ def features(data: str | None, out: Path | None, describe: bool, as_json: bool) 
     import pandas as pd
 
     from features import build
-    from training.files import prepared, write
+    from training.files import prepared, ready, write
 
+    ready(out)
     store = prepared(data)
     activations = store.activations()
     with console.progress("features") as tell:

@@ -122,10 +122,24 @@ def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_lea
 @click.option(
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path), help="For report.html and numbers."
 )
-@click.option("--folds", default=5, show_default=True, help="How many blocks of campaigns are tested.")
-@click.option("--test-share", default=0.6, show_default=True, help="Share of the activations, the last ones, to test.")
 @click.option(
-    "--at-least", type=int, help="Actions to ask for; otherwise break-even where fee and value are known, else 1."
+    "--folds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many blocks of campaigns are tested.",
+)
+@click.option(
+    "--test-share",
+    default=0.6,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the activations, the last ones, to test.",
+)
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    help="Actions to ask for; otherwise break-even where fee and value are known, else 1.",
 )
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
 @click.option("--plots", is_flag=True, help="Also write each picture as PNG and SVG, into DIR/plots.")
@@ -143,12 +157,13 @@ def backtest(
     from training.backtest import backtest as judge
     from training.backtest import first_decision, origin
     from training.candidates import KnownAccounts
-    from training.files import prepared
+    from training.files import prepared, ready_folder
     from training.follower_labels import use_labels
     from training.model import ActionModel
     from training.train import closed
     from training.truth import MarketTruth
 
+    ready_folder(out)
     store = prepared(data)
     activations = closed(store)
     first = first_decision(activations, folds=folds, test_share=test_share)
