@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import count
@@ -47,7 +47,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     home = tmp_path_factory.mktemp("home")
-    store = EventStore.prepare(open_tables(simulate(home / "data", influencers=40, campaigns=25)), home / "store")
+    store = EventStore.prepare(open_tables(simulate(home / "data", influencers=50, campaigns=25)), home / "store")
     past = store.activations()
     model = ActionModel(rounds=8, folds=2).fit(
         build(store, past),
@@ -143,9 +143,8 @@ def test_three_thousand_requests_leave_nothing_behind(world: World) -> None:
         status = Path(f"/proc/{process.pid}/status")
         if not status.exists():
             pytest.skip("what a process holds is read from /proc")
-        connection = HTTPConnection(url.removeprefix("http://"), timeout=60)
 
-        def asked(requests: int) -> None:
+        def ask(connection: HTTPConnection, requests: int) -> None:
             for number in range(requests):
                 if number % 50 == 0:
                     connection.request("GET", f"/v1/accounts/{account}?{number}")
@@ -160,7 +159,9 @@ def test_three_thousand_requests_leave_nothing_behind(world: World) -> None:
             assert found is not None
             return int(found[1]) / 1024
 
-        asked(REQUESTS // 3)  # what is made once, and what BentoML keeps of the requests of the last seconds
-        before = mebibytes()
-        asked(REQUESTS)
-        assert mebibytes() - before < 24, "8 KiB of each request"
+        with closing(HTTPConnection(url.removeprefix("http://"), timeout=60)) as connection:
+            # What is made once, and what BentoML keeps of the requests of the last seconds.
+            ask(connection, REQUESTS // 3)
+            before = mebibytes()
+            ask(connection, REQUESTS)
+            assert mebibytes() - before < 24, "8 KiB of each request"
