@@ -68,7 +68,7 @@ class Opinion:
         return self._table, self._log_scale, self._rungs
 
     def _place(self, at_least: FloatArray) -> NDArray[np.intp]:
-        return distribution_kernels.places(np.ascontiguousarray(at_least), self._log_scale, self._rungs)
+        return distribution_kernels.places(np.ascontiguousarray(at_least, np.float64), self._log_scale, self._rungs)
 
 
 def examples(
