@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import fit_kernels
+from features import fit_kernels, pair_kernels
 from features.events import Features, IntArray, Window, divide
 from features.vocabulary import PERIOD
 
@@ -33,24 +33,22 @@ def pair_features(known: Known) -> Features:
 
 
 def _topics(known: Known, vertical: IntArray) -> Features:
-    posts, briefs = known.posts, known.briefs
-    asked = known.campaign, briefs.topic_offsets, briefs.topic_code
-    lists = _lists(posts, "topics")
-    labelled = posts.count(posts.flags("topics_known"))
-    topics = known.verticals.topics
-    of_vertical = on_vertical(posts, known.verticals, vertical)
-    since = topics.first[vertical]
-    on_topic = posts.sharing("topics", *asked)
+    posts, briefs, listed = known.posts, known.briefs, known.verticals.topics
+    labelled, of_vertical, on_topic, cosine, engagements_on_topic, engagements, days = pair_kernels.topics(
+        *(posts.at, posts.row, posts.start, posts.stop, posts.moment),
+        *(posts.flags("topics_known"), known.bucket.engagements, *_lists(posts, "topics")),
+        *(known.campaign, briefs.topic_offsets, briefs.topic_code),
+        *(vertical, listed.offsets, listed.code, listed.since, listed.sieve),
+    )
+    since = listed.first[vertical]
     has_topics = briefs.topic_offsets[known.campaign + 1] > briefs.topic_offsets[known.campaign]
     comparable = has_topics & (labelled > 0)
     return {
-        "topic_share_180d": np.where(comparable, divide(on_topic.count(), labelled), np.nan),
-        "topic_cosine_180d": fit_kernels.list_cosine(posts.row, posts.start, posts.stop, *lists, *asked),
-        "topic_engagement_ratio_180d": divide(
-            on_topic.mean(known.bucket.engagements), posts.mean(known.bucket.engagements)
-        ),
-        "days_since_topic_post": on_topic.days_since_last(),
-        "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical.count(), labelled), np.nan),
+        "topic_share_180d": np.where(comparable, divide(on_topic, labelled), np.nan),
+        "topic_cosine_180d": cosine,
+        "topic_engagement_ratio_180d": divide(engagements_on_topic, engagements),
+        "days_since_topic_post": days,
+        "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical, labelled), np.nan),
     }
 
 
@@ -86,23 +84,26 @@ def _texts(known: Known, captions: Window) -> Features:
 
 
 def _brands(known: Known, captions: Window, vertical: IntArray) -> Features:
-    posts = known.posts
+    posts, listed, names = known.posts, known.verticals.brands, known.verticals.named
     brand, name = known.briefs.brand_code[known.campaign], known.briefs.brand_word[known.campaign]
     of = known.measured(measures)
-    own, sponsored = posts.matching(posts.codes("sponsor"), brand), posts.flags("sponsored")
-    sponsors = of["sponsor_start"], of["sponsor_size"], posts.codes("sponsor")
-    rival = _listed(posts, sponsors, vertical, known.verticals.brands, but=brand)
-    words = _lists(captions, "words")
-    named = captions.sharing("words", np.arange(len(known)), np.arange(len(known) + 1), name)
-    rival_named = _listed(captions, words, vertical, known.verticals.named, but=name)
+    own, own_days, rival, rival_days = pair_kernels.brands(
+        *(posts.at, posts.row, posts.start, posts.stop, posts.moment),
+        *(posts.codes("sponsor"), posts.flags("sponsored"), of["sponsor_start"], of["sponsor_size"], brand),
+        *(vertical, listed.offsets, listed.code, listed.since, listed.sieve),
+    )
+    named, rival_named = pair_kernels.named(
+        *(captions.row, captions.start, captions.stop, captions.moment, *_lists(captions, "words"), name),
+        *(vertical, names.offsets, names.code, names.since, names.sieve),
+    )
     read = captions.count()
     return {
-        "brand_posts_180d": own.count(sponsored),
-        "days_since_brand_post": own.days_since_last(sponsored),
-        "brand_named_share_newest": np.where(name != 0, divide(named.count(), read), np.nan),
-        "rival_posts_180d": rival.count(),
-        "days_since_rival_post": rival.days_since_last(),
-        "rival_named_share_newest": divide(rival_named.count(), read),
+        "brand_posts_180d": own,
+        "days_since_brand_post": own_days,
+        "brand_named_share_newest": np.where(name != 0, divide(named, read), np.nan),
+        "rival_posts_180d": rival,
+        "days_since_rival_post": rival_days,
+        "rival_named_share_newest": divide(rival_named, read),
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features import pair_kernels
 from features.events import DAY, Features, FloatArray, divide
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PRIOR_NO_SHOWS = 0.20
 NEWEST_OUTCOMES = 20
 HALF_LIFE = 180.0
 """Days after which an outcome counts half in the recent record."""
+_SAME = ("goal", "vertical", "brand")
 
 
 def results(bucket: Bucket) -> Measures:
@@ -74,19 +76,22 @@ def features(known: KnownAccount) -> Features:
 def pair_features(known: Known) -> Features:
     """Compute what of the family depends on the brief: its goal, its vertical, its brand."""
     of, own, briefs = known.measured(results), known.outcomes, known.briefs
-    same_goal = own.matching(own.codes("goal"), briefs.goal_code[known.campaign])
-    same_vertical = own.matching(own.codes("vertical"), briefs.vertical_code[known.campaign])
-    same_brand = own.matching(own.codes("brand"), briefs.brand_code[known.campaign])
-    newest = same_goal.newest(NEWEST_OUTCOMES)
+    same_goal, surprises = pair_kernels.records(
+        *(own.row, own.start, own.stop),
+        *(getattr(briefs, f"{name}_code")[known.campaign] for name in _SAME),
+        *(own.codes(name) for name in _SAME),
+        *(own.numbers("actions"), of["log actions"], of["surprise"], NEWEST_OUTCOMES),
+    )
+    count, mean, newest_mean, newest_spread, last = same_goal
+    total, number = surprises.swapaxes(0, 1)
+    shrunk = divide(total, number + PRIOR_ACTIVATIONS)
     return {
-        "past_activations_same_goal": same_goal.count(),
-        "past_actions_mean": same_goal.mean(own.numbers("actions")),
-        "past_actions_log_mean_newest": newest.mean(of["log actions"]),
-        "past_actions_log_spread_newest": newest.deviation(of["log actions"]),
-        "past_actions_log_last": same_goal.last(of["log actions"]),
-        "past_performance_same_goal": _shrunk(same_goal, of["surprise"]),
-        "past_performance_same_vertical": _shrunk(same_vertical, of["surprise"]),
-        "past_performance_same_brand": _shrunk(same_brand, of["surprise"]),
+        "past_activations_same_goal": count,
+        "past_actions_mean": mean,
+        "past_actions_log_mean_newest": newest_mean,
+        "past_actions_log_spread_newest": newest_spread,
+        "past_actions_log_last": last,
+        **{f"past_performance_same_{name}": values for name, values in zip(_SAME, shrunk, strict=True)},
     }
 
 

@@ -27,6 +27,7 @@ from serving.pairs import Accounts, Pairs
 from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
+from serving.request import REQUEST
 from serving.unknown import prepared
 
 if TYPE_CHECKING:
@@ -264,8 +265,10 @@ class Answers:
         """Hand on what is answered to whoever records it; return the name of the answer where it is logged."""
         if self.record is None or not len(pairs):
             return None
+        request = REQUEST.get()
         answered = Answered(
-            request_id=uuid4().hex,
+            # That of the service's log; without a service there is none.
+            request_id=uuid4().hex if request is None else request.id,
             endpoint=endpoint,
             answered_at=datetime.now(UTC),
             model_version=self.predictor.version,

@@ -122,7 +122,7 @@ class ActionDistribution:
     def logit(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of S(k) for whole numbers k from 1, (n,)."""
         posted, mean, size, *_ = self._rows
-        return distribution_kernels.reach_logit(np.ascontiguousarray(at_least), posted, mean, size)
+        return distribution_kernels.reach_logit(np.ascontiguousarray(at_least, np.float64), posted, mean, size)
 
     def _survival(self, at_least: FloatArray) -> FloatArray:
         """Return the calibrated P(actions >= at_least); `at_least` has shape (n,)."""

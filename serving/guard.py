@@ -13,7 +13,7 @@ from serving.keys import Keys
 from serving.middleware import problem, respond
 from serving.rate import TokenBucket
 from serving.request import REQUEST
-from serving.routes import scopes, template
+from serving.routes import named, scopes, template
 from serving.settings import number
 
 if TYPE_CHECKING:
@@ -77,10 +77,11 @@ class Guard:
             await send({"type": "websocket.close"})
             return
         route = template(scope["path"])
-        needed = scopes(route) if route else ()
         if route is None:
             await respond(send, problem(404))
-        elif not needed:
+            return
+        needed, scope = scopes(route), named(scope, route)
+        if not needed:
             await self.app(scope, receive, send)
         elif self.keys is None:
             if self.without_keys or _on_loopback(scope):

@@ -319,8 +319,10 @@ def opened(folder: Path) -> Path:
     """Return the folder of a log, made where there is nothing; SettingError where it holds something else."""
     try:
         if not is_log(folder):
-            # Another process may be just about to make it, too: what it has not named yet is hidden.
-            if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+            # Another process may be just about to make it, too: what it has not named yet is hidden, and it names the
+            # mark first.
+            full = folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir())
+            if full and not is_log(folder):
                 raise SettingError(f"{folder} holds something that is no prediction log; give a new or empty folder.")
             folder.mkdir(parents=True, exist_ok=True)
             _write_text(folder / _MARK, json.dumps({"format": _FORMAT}) + "\n")

@@ -33,6 +33,7 @@ from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
 from serving.middleware import SPECIAL, ProblemDetails, RequestLimits, invalid, own_failure, problem
 from serving.reload import settle
+from serving.routes import Addressed
 from serving.settings import number
 from serving.shadow import Shadow
 
@@ -221,4 +222,5 @@ ImpelService: Any = bentoml.service(
     # Nothing is exported by default, and to find that out takes a third of what BentoML takes for a request.
     tracing={"excluded_urls": "."},
 )(_Impel)
+ImpelService.add_asgi_middleware(Addressed)
 ImpelService.mount_asgi_app(_PAGES, path="/")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features import pair_kernels
 from features.social_scores.publish import PERIOD, Publication, publications
 from features.social_scores.standing import SCORES
 
@@ -63,11 +64,7 @@ def topic_authority(
 
     Null too where the account has no `authority`, which is its score `peerindex_authority`.
     """
-    start = briefs.topic_offsets[campaign]
-    size = briefs.topic_offsets[campaign + 1] - start
-    pair = np.repeat(np.arange(len(account)), size)
-    place = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size - start, size)
-    on_topic = publication.authority_on(account[pair], briefs.topic_code[place])
-    best = np.full(len(account), -1.0)
-    np.fmax.at(best, pair, on_topic)
-    return np.where((best < 0) | np.isnan(authority), np.nan, best)
+    best = pair_kernels.best_authority(
+        account, briefs.topic_offsets, briefs.topic_code, campaign, *publication.authorities
+    )
+    return np.where(np.isnan(authority), np.nan, best)

@@ -52,24 +52,15 @@ class Publication:
     authority: FloatArray
 
     @cached_property
-    def _topics(self) -> tuple[IntArray, IntArray]:
+    def authorities(self) -> tuple[IntArray, int, IntArray, FloatArray]:
+        """The communities, how many accounts there are, and who has which authority: see `pair_kernels`."""
         topics, number = np.unique(self.topic, return_inverse=True)
-        return topics, number * len(self.scores) + self.account
+        return topics, len(self.scores), number * len(self.scores) + self.account, self.authority
 
     @cached_property
     def accounts(self) -> int:
         """How many accounts take part."""
         return int((~np.isnan(self.scores)).any(axis=1).sum())
-
-    def authority_on(self, account: IntArray, topic: IntArray) -> FloatArray:
-        """Return the authority of accounts on topics, row by row: 0 to 100, null where the topic is no community."""
-        topics, keys = self._topics
-        if not len(topics):
-            return np.full(len(account), np.nan)
-        number = np.minimum(np.searchsorted(topics, topic), len(topics) - 1)
-        key = number * len(self.scores) + account
-        place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-        return np.where(topics[number] == topic, np.where(keys[place] == key, self.authority[place], 0.0), np.nan)
 
 
 def scores_at(store: EventStore, moment: int) -> FloatArray:

@@ -120,6 +120,7 @@ def _use(world: World, tables: dict[str, pd.DataFrame]) -> None:
             asked = [{"account_id": account, **({} if np.isnan(fee) else {"fee": fee})} for account, fee in fees]
             answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked})
             assert answer.status_code == 200, answer.text
+            assert answer.json()["request_id"] == answer.headers["x-request-id"], "one request has one id"
             world.answers[str(campaign)] = answer.json()
         unnamed = {name: value for name, value in brief.items() if name != "campaign_id"}
         world.answers["rank"] = client.post("/v1/rank", json={"brief": unnamed, "limit": 3}).json()

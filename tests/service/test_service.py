@@ -314,6 +314,9 @@ def test_accounts_are_known_or_not(client: httpx.Client, world: World) -> None:
         answer = client.get(f"/v1/accounts/{stranger}")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown-account")
     assert client.post(f"/v1/accounts/{account}", json={}).status_code == 405
+    metrics = client.get("/metrics").text
+    assert 'endpoint="/v1/accounts/{account_id}"' in metrics
+    assert account not in metrics, "no address makes a series of its own"
 
 
 def test_rank_with_reasons(client: httpx.Client) -> None:
