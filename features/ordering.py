@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.kernels import compiled
 
@@ -25,15 +24,15 @@ UNREAD = ("text",)
 
 
 def in_order(table: pa.Table) -> pa.Table:
-    """Return a table's rows in their order, in one piece, with NaN for null numbers.
+    """Return a table's rows in their order, in one piece.
 
     Parameters
     ----------
     table : Table
-        `owner` (from 0) and `at` first, then columns of numbers, codes, flags and lists of codes; of those of one owner
-        and moment, the first column of codes says the order.
+        `owner` (from 0) and `at` first, then columns of numbers, codes, flags and lists of codes, none of them null; of
+        those of one owner and moment, the first column of codes says the order.
     """
-    table = pa.table([_measured(column.combine_chunks()) for column in table.columns], names=table.column_names)
+    table = pa.table([column.combine_chunks() for column in table.columns], names=table.column_names)
     mixed = np.zeros(len(table), np.uint64)
     lead = None
     for name in table.column_names[2:]:
@@ -98,12 +97,6 @@ def _distinct(size: npt.NDArray[np.int32], values: Codes, known: npt.NDArray[np.
                 end += 1
         sizes[row] = end - start
     return sizes, kept[:end]
-
-
-def _measured(column: pa.Array) -> pa.Array:
-    if pa.types.is_floating(column.type) and column.null_count:
-        return pc.fill_null(column, np.nan)
-    return column
 
 
 @compiled

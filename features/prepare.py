@@ -59,7 +59,6 @@ _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 Runs = list[tuple[int, pa.Table]]
 """Rows of buckets, by the numbers of these."""
-_LZ4 = ipc.IpcWriteOptions(compression="lz4")
 _TEMPORARY = (
     *("known_accounts", "listed_accounts", "known_campaigns", "listed_campaigns", "reactions", "recalled"),
     *("texts", "earlier", "heard", "changed", "exchanges", "judged"),
@@ -267,11 +266,11 @@ def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Iterator[tup
         for runs in dealt:
             for number, part in runs:
                 if number not in writers:
-                    writer = ipc.new_stream(spool / str(number), part.schema, options=_LZ4)
+                    writer = ipc.new_stream(spool / str(number), part.schema)
                     writers[number] = files.enter_context(writer)
                 writers[number].write_table(part)
     for number in sorted(writers):
-        with pa.OSFile(str(spool / str(number))) as file:
+        with pa.memory_map(str(spool / str(number))) as file:
             part = ipc.open_stream(file).read_all()
         (spool / str(number)).unlink()
         yield number, part

@@ -14,12 +14,21 @@ POST_LAG = 3 * DAY
 """A post is known three days after it was published: most engagement arrives within two (data-contract.md)."""
 UNSPACED = {r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}": 6, r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}": 12}
 """Scripts written without spaces (RE2), and how many of their characters stand for three words (assumption)."""
-_THREE_WORDS = " OR ".join(
-    [
-        r"regexp_matches(text, '\S\s+\S+\s+\S')",
-        *(f"len(regexp_extract_all(text, '[{script}]')) >= {size}" for script, size in UNSPACED.items()),
-    ]
-)
+_UNSPACED_WORDS = " OR ".join(f"len(regexp_extract_all(text, '[{of}]')) >= {size}" for of, size in UNSPACED.items())
+# A branch of CASE is worked out for the rows alone that come to it, unlike a side of OR. ASCII has none of the scripts.
+_SHORT = rf"""CASE WHEN regexp_matches(text, '\S\s+\S+\s+\S') THEN false
+                 WHEN strlen(text) = length(text) THEN true
+                 ELSE NOT ({_UNSPACED_WORDS}) END"""
+
+
+def _number(value: str) -> str:
+    """Return SQL of a number as events hold it: NaN for null, which DuckDB writes faster than nulls."""
+    return f"coalesce(({value})::DOUBLE, 'nan'::DOUBLE)"
+
+
+def _numbers(*names: str) -> str:
+    return ", ".join(f"{_number(name)} AS {name}" for name in names)
+
 
 SOURCES = {
     "stats": ("account_stats",),
@@ -53,14 +62,14 @@ REACTIONS = f"""
 CREATE OR REPLACE TEMP TABLE reactions AS
 SELECT receiving.bucket, receiving.arrival AS owner, epoch_us(interactions.at) AS moment, hash(actor_id) AS actor,
        giving.bucket AS giving_bucket, giving.arrival AS giving_owner, hash(interactions.account_id) AS receiver,
-       (list_position({list(INTERACTIONS)}, kind) - 1)::BIGINT AS kind, actor_followers::DOUBLE AS actor_followers,
+       (list_position({list(INTERACTIONS)}, kind) - 1)::BIGINT AS kind, {_numbers("actor_followers")},
        hash(post_id) AS post, post_id IS NOT NULL AS post_known,
        -- Hardly a text has white space around it, and trimming is dear.
        CASE WHEN text IS NOT NULL THEN
             hash(lower(CASE WHEN text[1] <= ' ' OR text[-1] <= ' ' THEN trim(text, ' \t\n\r') ELSE text END))
        END AS text,
        CASE WHEN text IS NOT NULL AND kind IN ('comment', 'reply')
-            THEN NOT ({_THREE_WORDS}) END AS short
+            THEN {_SHORT} END AS short
 FROM interactions LEFT JOIN listed_accounts receiving ON receiving.account_id = interactions.account_id
 LEFT JOIN listed_accounts giving ON giving.account_id = actor_id
 """
@@ -78,9 +87,8 @@ SELECT text, min(moment) AS first_at, max(moment) AS last_at FROM reactions WHER
 """
 
 EVENTS = {
-    "stats": """
-        SELECT bucket, arrival AS owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
-               following::DOUBLE AS following
+    "stats": f"""
+        SELECT bucket, arrival AS owner, epoch_us(observed_at) AS at, {_numbers("followers", "following")}
         FROM account_stats JOIN listed_accounts USING (account_id)
     """,
     "posts": f"""
@@ -88,8 +96,7 @@ EVENTS = {
                coalesce(epoch_us(observed_at), epoch_us(published_at) + {POST_LAG}) AS known_at,
                observed_at IS NOT NULL AS dated,
                hash(sponsor_id) AS sponsor, sponsor_id IS NOT NULL AS sponsored,
-               views::DOUBLE AS views, likes::DOUBLE AS likes, comments::DOUBLE AS comments, shares::DOUBLE AS shares,
-               saves::DOUBLE AS saves, clicks::DOUBLE AS clicks,
+               {_numbers("views", "likes", "comments", "shares", "saves", "clicks")},
                topics IS NOT NULL AS topics_known,
                coalesce(topics, []) AS topics,
                caption IS NOT NULL AS caption_known, caption
@@ -97,10 +104,10 @@ EVENTS = {
     """,
     # A comment is generic when it is short, or its text was read before, anywhere (case and outer white space aside);
     # what the account does to itself is read, but is no reaction.
-    "interactions": """
+    "interactions": f"""
         SELECT bucket, owner, reactions.moment AS at, actor, kind, actor_followers, post, post_known,
-               CASE WHEN short IS NOT NULL
-                    THEN short OR coalesce(reactions.moment > first_at, false) END::DOUBLE AS generic,
+               {_number("CASE WHEN short IS NOT NULL THEN short OR coalesce(reactions.moment > first_at, false) END")}
+               AS generic,
                coalesce(reciprocal, false) AS reciprocal, coalesce(pod_links, 0.0) AS pod_links,
                CASE WHEN short IS NULL THEN 0 ELSE text END AS text
         FROM reactions LEFT JOIN heard USING (text)
@@ -116,22 +123,21 @@ EVENTS = {
     """,
     "audiences": f"""
         SELECT listed_accounts.bucket, arrival AS owner, epoch_us(observed_at) AS at, hash(dimension) AS dimension,
-               hash(dimension || chr({ord(SLICE_SEPARATOR)}) || audiences.bucket) AS slice, share
+               hash(dimension || chr({ord(SLICE_SEPARATOR)}) || audiences.bucket) AS slice, {_numbers("share")}
         FROM audiences JOIN listed_accounts USING (account_id)
     """,
-    "followers": """
-        SELECT bucket, arrival AS owner, epoch_us(observed_at) AS at, followers::DOUBLE AS followers,
-               following::DOUBLE AS following, posts::DOUBLE AS posts, has_picture::DOUBLE AS has_picture,
-               is_private::DOUBLE AS is_private
+    "followers": f"""
+        SELECT bucket, arrival AS owner, epoch_us(observed_at) AS at,
+               {_numbers("followers", "following", "posts", "has_picture", "is_private")}
         FROM followers JOIN listed_accounts USING (account_id)
     """,
     "outcomes": f"""
         SELECT bucket, arrival AS owner, epoch_us(closed_at) AS at, hash(campaign_id) AS campaign,
                epoch_us(decided_at) AS decided_at, (list_position({list(GOALS)}, goal) - 1)::BIGINT AS goal,
                hash(vertical) AS vertical, hash(brand_id) AS brand,
-               posted_at IS NOT NULL AS posted, epoch_us(posted_at)::DOUBLE AS posted_at,
-               actions::DOUBLE AS actions, impressions::DOUBLE AS impressions, clicks::DOUBLE AS clicks,
-               incremental_actions AS incremental, fee, value_per_action
+               posted_at IS NOT NULL AS posted, {_number("epoch_us(posted_at)")} AS posted_at,
+               {_numbers("actions", "impressions", "clicks")}, {_number("incremental_actions")} AS incremental,
+               {_numbers("fee", "value_per_action")}
         FROM outcomes JOIN listed_accounts USING (account_id) JOIN listed_campaigns USING (campaign_id)
     """,
 }

@@ -49,10 +49,14 @@ def words_in(texts: Sequence[str | None] | pa.StringArray, *, most: int | None =
     _, offsets, letters = array.buffers()
     ends = np.frombuffer(offsets, np.int32)[array.offset :][: len(array) + 1] if len(array) else np.zeros(1, np.int32)
     content, lowered = np.frombuffer(letters or b"", np.uint8), _lowered()
-    sizes, codes, new = cut(ends, content, lowered, most or np.iinfo(np.int64).max)
-    if len(new):
+    given = ends, content, lowered, most or np.iinfo(np.int64).max
+    # Other threads may read by the same table, so that it is not written to while texts are cut.
+    seen = np.zeros(len(lowered), np.bool_)
+    sizes, codes, unknown = cut(*given, seen)
+    if unknown:
+        new = np.flatnonzero(seen)
         lowered[new] = ask(_JUDGE, [chr(letter) for letter in new.tolist()])
-        sizes, codes, _ = cut(ends, content, lowered, most or np.iinfo(np.int64).max)
+        sizes, codes, _ = cut(*given, seen)
     return np.concatenate([[0], np.cumsum(sizes)]), codes
 
 
