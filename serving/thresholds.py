@@ -71,7 +71,9 @@ class Opinion:
         return self._table, self._log_scale, self._rungs
 
     def _between(self, at_least: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-        lower, upper, part = distribution_kernels.between(np.ascontiguousarray(at_least, np.float64), self._log_scale, self._rungs)
+        lower, upper, part = distribution_kernels.between(
+            np.ascontiguousarray(at_least, np.float64), self._log_scale, self._rungs
+        )
         return lower, upper, part
 
     def _said(self, place: NDArray[np.int64]) -> FloatArray:
