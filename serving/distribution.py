@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_LEAST, _MOST = np.array([[-20.0], [-5.0]]), np.array([[35.0], [9.0]])
+
 
 def mean_and_size(score: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return mean and size from their logs, shape (n, 2), within what float64 can work with."""
-    return np.exp(np.clip(score[:, 0], -20.0, 35.0)), np.exp(np.clip(score[:, 1], -5.0, 9.0))
+    # Not np.clip, which takes a single pair several times as long.
+    mean, size = np.minimum(np.maximum(score.T, _LEAST), _MOST)
+    return np.exp(mean), np.exp(size)
 
 
 @dataclass(frozen=True)

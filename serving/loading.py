@@ -160,12 +160,13 @@ def _as_of() -> pd.Timestamp | None:
 
 
 def _warm_up(answers: Answers) -> None:
-    """Answer once, so that the first caller does not wait."""
-    accounts = answers.snapshot.accounts["account_id"]
+    """Answer a question with few and one with many candidates, so that the first caller does not wait."""
+    accounts = answers.snapshot.accounts["account_id"].tolist() or ["nobody"]
     # With all that a brief may say: what it leaves out would be compiled, or read, for the first caller who says it.
     brief = {**openapi.BRIEF, "starts_at": f"{answers.as_of.isoformat()}Z"}
-    candidates = [{"account_id": account} for account in accounts[:1]] or [{"account_id": "nobody"}]
-    body = json.dumps({"brief": brief, "candidates": candidates, "reasons": True})
-    answers.predict(schemas.PredictRequest.model_validate_json(body))
+    for candidates, reasons in ((1, True), (100, False)):
+        asked = [{"account_id": accounts[place % len(accounts)]} for place in range(candidates)]
+        body = json.dumps({"brief": brief, "candidates": asked, "reasons": reasons})
+        answers.predict(schemas.PredictRequest.model_validate_json(body))
     # Goes over all activations the first time.
     answers.campaigns(schemas.CampaignsRequest(limit=1))
