@@ -3,7 +3,7 @@
 import { byId, el } from "./dom.js";
 import { day, GOALS, share } from "./format.js";
 
-export const DIMENSIONS = ["country", "age", "gender", "language", "interest", "city"];
+const DIMENSIONS = ["country", "age", "gender", "language", "interest", "city"];
 
 const PROBLEM = "problem-of-field-";
 

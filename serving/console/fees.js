@@ -5,10 +5,10 @@ import { announce, byId } from "./dom.js";
 import { plural } from "./format.js";
 import { setFees, state } from "./state.js";
 
-export const MOST_FEES = 10_000; // as the service takes them
+const MOST_FEES = 10_000; // as the service takes them
 
 /** Read fees; a first line without a number is the head. */
-export function feesOf(text) {
+function feesOf(text) {
   const fees = new Map();
   const unread = [];
   for (const [place, [account, fee, ...more]] of readCsv(text).entries()) {

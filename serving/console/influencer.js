@@ -6,7 +6,6 @@ import { likelihoodBar, overTime, step, whisker } from "./charts.js";
 import { asTable, el, name, show, table } from "./dom.js";
 import { amount, count, day, GOALS, money, points, range, share, short } from "./format.js";
 import { offerPanel } from "./offer.js";
-import { supportBadge } from "./ranking.js";
 import { brief, candidate, link } from "./state.js";
 
 export function openInfluencer(place, account, { useOffer }) {
@@ -61,7 +60,7 @@ function withBrief({ known, predicted, explained, wanted, useOffer }) {
     useOffer,
   });
   return [
-    el("section", { class: "panel lead" },
+    el("section", { class: "panel" },
       el("h2", {}, `For ${GOALS[wanted.goal]}, ${wanted.vertical}`), offer,
       el("p", { class: "hint sentence" }, predicted.incremental)),
     panel("Why", why),
