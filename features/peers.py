@@ -146,8 +146,9 @@ def publish(store: EventStore, decided_at: IntArray) -> None:
     What was published before lies in a folder of the store; what was not is worked out in one pass over the buckets.
     """
     moments = [moment for moment in moments_of(decided_at, PERIOD) if moment not in store.published_peers]
-    for moment, published in publications(store, moments, signals, folder=store.publications / "peers"):
-        store.published_peers[moment] = published
+    if moments:
+        found = publications(store, moments, signals, folder=store.publications / "peers")
+        store.published_peers.update(found)
 
 
 def publications(

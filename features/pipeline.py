@@ -125,11 +125,11 @@ class Asked:
             "platform": store.platform.take(self.row[rows]),
             "vertical": self.briefs.texts["vertical"].take(self.campaign[rows]),
         }
-        # Side by side in one step, and named at the end: three columns put in one after the other cost more than a
-        # request's features, and each Index of names that is made on the way as much as a family of them.
-        numbers = pd.DataFrame(columns.T, index=index, copy=False)
-        texts = pd.DataFrame(dict(enumerate(map(categories.get, CATEGORIES))), index=index, copy=False)
-        frame = pd.concat([numbers, texts], axis=1, ignore_index=True)
+        # Texts are put in under numbers and named at the end: each Index of names that is made on the way costs a
+        # request as much as a family of features.
+        frame = pd.DataFrame(columns.T, index=index, copy=False)
+        for place, name in enumerate(CATEGORIES, start=len(FEATURES)):
+            frame.insert(place, place, categories[name])
         frame.columns = _COLUMNS.view()
         return frame
 

@@ -22,7 +22,7 @@ _SHORT = rf"""CASE WHEN regexp_matches(text, '\S\s+\S+\s+\S') THEN false
 
 
 def _number(value: str) -> str:
-    """Return SQL of a number as events hold it: NaN for null, which DuckDB writes faster than nulls."""
+    """Return SQL of a number as events hold it: NaN for null, so that no later step fills them in."""
     return f"coalesce(({value})::DOUBLE, 'nan'::DOUBLE)"
 
 

@@ -76,8 +76,7 @@ def published(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:
     """
     known = store.published_words
     for moment in moments:
-        path = _path(store, moment)
-        if moment not in known and path.exists():
+        if moment not in known and (path := _path(store, moment)).exists():
             with np.load(path, allow_pickle=False) as saved:
                 known[moment] = Vocabulary(int(saved["captions"]), saved["code"], saved["count"])
     missing = [moment for moment in moments if moment not in known]
