@@ -18,7 +18,7 @@ from benchmarks.markets import market, prepared
 from benchmarks.rosters import judged, learnt, shares
 from features import build
 from training import metrics
-from training.policies import MODEL, PER_FEE
+from training.policies import MODEL, ORACLE, PER_FEE
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
@@ -111,6 +111,14 @@ def as_taught(everyone: pd.DataFrame, asked: Lesson, taught: Taught, encoding: E
     )
 
 
+def as_true(everyone: pd.DataFrame) -> pd.DataFrame:
+    """Return all candidates with the truth in the place of what the model says."""
+    oracle = {f"score_{MODEL}{suffix}": everyone[f"score_{ORACLE}{suffix}"] for suffix in ("", PER_FEE)}
+    return everyone.assign(
+        **oracle, **{f"likelihood_{MODEL}": everyone["outcome"], "expected_value": everyone["value"]}
+    )
+
+
 def figures(everyone: pd.DataFrame, hired: pd.DataFrame) -> dict[str, float]:
     """Return log loss and AUC against the true likelihood, errors of log values, and what rosters earn."""
     true, said = (everyone[name].to_numpy(np.float64) for name in ("outcome", f"likelihood_{MODEL}"))
@@ -185,6 +193,7 @@ def main(
         found = {
             "the model": figures(everyone, hired),
             "taught the truth": figures(as_taught(everyone, asked, taught, encoding), hired),
+            "the truth": figures(as_true(everyone), hired),
         }
         click.echo(f"\nmarketplace {seed}\n")
         for line in lines(found):

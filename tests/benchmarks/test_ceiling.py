@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ceiling import Lesson, as_taught, figures, lines, teach
+from benchmarks.ceiling import Lesson, as_taught, as_true, figures, lines, teach
 from serving.encoding import Encoding
 from training.policies import SIMPLE
 
@@ -47,4 +47,7 @@ def test_what_is_hidden_stays_hidden() -> None:
     assert found["variance of the log value's error"] == pytest.approx(hidden.var(), rel=0.15)
     assert said["expected_value"].sum() == pytest.approx(everyone["value"].sum(), rel=0.1)  # no level is lost in logs
     assert 0.3 < found["after fees"] < 0.95
+    true = figures(as_true(everyone), everyone.groupby("campaign_id").head(5))
+    assert true["after fees"] == pytest.approx(1.0)
+    assert true["log loss"] < found["log loss"]
     assert "| taught | " in "\n".join(lines({"taught": found}))
