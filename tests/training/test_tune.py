@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from features.errors import DataError, SettingError
+from features.progress import quiet
 from tests.told import Told
 from tests.training.backtest_cases import Market, market
 from training.bootstrap import Estimate
@@ -17,8 +18,9 @@ from training.tune import _study, losses, split, tune
 from training.tuned import Tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from features.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tuning")
 
 
-def run(given: Market, storage: Path, *, trials: int, progress: Callable[[str], None] | None = None) -> Tuned:
+def run(given: Market, storage: Path, *, trials: int, progress: Progress = quiet) -> Tuned:
     return tune(given.X, given.activations, storage=storage, trials=trials, progress=progress)
 
 
