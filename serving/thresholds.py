@@ -49,7 +49,10 @@ class Opinion:
     def __call__(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of reaching at_least (n,), numbers that are rounded up to whole ones from 1."""
         lower, upper, part = self._between(at_least)
-        here, there = self._said(lower), self._said(upper)
+        here = self._said(lower)
+        if not part.any():  # as where everybody is asked for one action
+            return here
+        there = self._said(upper)
         # Rounding must not take it below the upper rung, where the next line begins.
         return np.maximum(here + part * (there - here), there)
 
