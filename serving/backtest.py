@@ -24,7 +24,7 @@ class RuleValue(Answered):
     name: str
     label: str = Field(description="For readers.")
     value: Estimate | None
-    net_value: Estimate | None = Field(description="Value less fees.")
+    net_value: Estimate | None = Field(description="Value less fees; null where fees are not known.")
     model_ahead: Estimate | None = Field(description="How much more the model would have brought; null for itself.")
     why_not: str | None = Field(description="Why nothing can be told of this rule, and figures are null.")
 

@@ -253,21 +253,22 @@ def _among_hired(found: _Spend, labels: dict[str, str]) -> backtest.EqualSpend:
 
 def _among_all(found: _OffPolicy, labels: dict[str, str]) -> backtest.EqualSpend:
     told = {name: one.doubly_robust for name, one in found.policies.items()}
+    paid = found.spend == "fees"  # else each rule hires as many, and there is nothing to take off the value
     hired, model = None, told.get(_MODEL)
     if found.hired is not None:
         value, net = (_Estimate(value=came, low=None, high=None) for came in (found.hired.value, found.hired.net_value))
         ahead = None if model is None else model.against_hired
-        hired = _rule("hired", labels, value=value, net_value=net, model_ahead=ahead)
+        hired = _rule("hired", labels, value=value, net_value=net if paid else None, model_ahead=ahead)
     rules = [
         _rule(name, labels, why_not=one.why_not)
         if (of := told[name]) is None
-        else _rule(name, labels, value=of.value, net_value=of.net_value, model_ahead=of.model_ahead)
+        else _rule(name, labels, value=of.value, net_value=of.net_value if paid else None, model_ahead=of.model_ahead)
         for name, one in _model_first(found.policies, labels)
     ]
     return backtest.EqualSpend(
         why_not=found.why_not,
         campaigns=found.campaigns,
-        spent=found.budget if found.spend == "fees" else None,
+        spent=found.budget if paid else None,
         hired=hired,
         rules=rules,
     )

@@ -78,7 +78,7 @@ function equalSpend({ why_not, campaigns, spent, hired, rules: all }) {
   return [
     verdict(all),
     table({ cards: true, label: paid ? "Value less fees" : "Value", head: ["Rule", "Picture", paid ? "Value less fees" : "Value", "Impel ahead by"], rows: known.map(cells) }),
-    el("p", { class: "hint" }, `${plural(campaigns, "campaign")}${spent === null ? "" : `, ${money(spent)} spent by each`}. The upright line is nothing gained.`),
+    el("p", { class: "hint" }, `${plural(campaigns, "campaign")}${spent === null ? ", as many hires by each, since fees are not known" : `, ${money(spent)} spent by each`}. The upright line is nothing gained.`),
   ];
 }
 

@@ -90,6 +90,16 @@ def test_money_is_compared_at_equal_spend(found: BacktestResponse, metrics: dict
         assert (None if net is None else net.model_dump()) == one.get("doubly_robust", {}).get("net_value")
 
 
+def test_without_fees_there_is_nothing_to_take_off(tmp_path: Path, metrics: dict[str, Any]) -> None:
+    unpaid = {**metrics, "off_policy": {**metrics["off_policy"], "spend": "hires"}}
+    (tmp_path / "metrics.json").write_text(json.dumps(unpaid))
+    money = backtest_file.read(tmp_path).money_all
+    assert money.spent is None
+    assert money.hired is not None
+    assert all(rule.net_value is None for rule in [money.hired, *money.rules])
+    assert any(rule.value is not None for rule in money.rules)
+
+
 def test_checks_are_all_told(found: BacktestResponse, metrics: dict[str, Any]) -> None:
     assert [each.model_dump() for each in found.checks] == metrics["checks"]
     assert len(found.checks) > 10
