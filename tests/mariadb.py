@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import pymysql
 
+from tests import debian
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,11 +25,8 @@ PASSWORD = "s3cret/pässword"
 
 def program() -> Path | None:
     """Return the server's program; as root it is installed where it is missing."""
-    if _installed() is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 300}
-        subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload]
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "mariadb-server"]
-        subprocess.run(command, check=False, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, **quiet)  # type: ignore[call-overload]
+    if _installed() is None:
+        debian.install("mariadb-server")
     return _installed()
 
 

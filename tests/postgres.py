@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tests import debian
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,14 +22,9 @@ PASSWORD = "s3cret/pässword"
 
 def programs() -> Path | None:
     """Return the folder of the server's programs; as root they are installed where they are missing."""
-    found = _installed()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 300}
-        subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload]
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
-        subprocess.run(command, check=False, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, **quiet)  # type: ignore[call-overload]
-        found = _installed()
-    return found
+    if _installed() is None:
+        debian.install("postgresql")
+    return _installed()
 
 
 def _installed() -> Path | None:
