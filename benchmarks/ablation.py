@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from benchmarks.markets import market, prepared
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
 from features import build
 from features.catalogue import FEATURES
 from training.backtest import backtest
@@ -83,16 +83,10 @@ def compared(
 @click.option("--seed", "seeds", type=int, multiple=True, help="A marketplace to simulate; give it several times.")
 @click.option("--data", "sources", multiple=True, metavar="DATA", help="Other data in the shape of the contract.")
 @click.option("--at-least", type=int, help="Actions to ask for on --data; otherwise break-even, or 1.")
-@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
-@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
+@INFLUENCERS
+@CAMPAIGNS
 @click.option("--folds", default=1, show_default=True, help="Blocks of the last 30 % of the activations.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".impel/benchmarks"),
-    show_default=True,
-    help="Where marketplaces and stores are kept.",
-)
+@FOLDER
 def main(
     *,
     seeds: tuple[int, ...],

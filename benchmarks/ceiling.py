@@ -7,24 +7,22 @@ model that ships misses beyond that is for want of outcomes, or its own.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import lightgbm
 import numpy as np
+import pandas as pd
 
-from benchmarks.markets import market, prepared
-from benchmarks.rosters import judged, learnt, shares
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
+from benchmarks.rosters import judged, learnt, lines, shares
 from features import build
 from training import metrics
 from training.policies import MODEL, ORACLE, PER_FEE
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
+    from pathlib import Path
 
     from features.store import EventStore
     from serving.distribution import FloatArray
@@ -135,28 +133,13 @@ def figures(everyone: pd.DataFrame, hired: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def lines(found: dict[str, dict[str, float]]) -> Iterator[str]:
-    """Yield a table."""
-    names = list(next(iter(found.values())))
-    yield f"| | {' | '.join(names)} |"
-    yield "|---" * (len(names) + 1) + "|"
-    for who, row in found.items():
-        yield f"| {who} | {' | '.join(f'{row[name]:.3f}' for name in names)} |"
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seed", "seeds", type=int, multiple=True, required=True, help="A marketplace to ask about.")
 @click.option("--teach", "teachers", type=int, multiple=True, required=True, help="One to learn from; two at least.")
 @click.option("--candidates", default=25_000, show_default=True, help="Of each marketplace that is learnt from.")
-@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
-@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".impel/benchmarks"),
-    show_default=True,
-    help="Where marketplaces and stores are kept.",
-)
+@INFLUENCERS
+@CAMPAIGNS
+@FOLDER
 def main(
     *,
     seeds: tuple[int, ...],
@@ -196,7 +179,7 @@ def main(
             "the truth": figures(as_true(everyone), hired),
         }
         click.echo(f"\nmarketplace {seed}\n")
-        for line in lines(found):
+        for line in lines(pd.DataFrame.from_dict(found, orient="index"), of=""):
             click.echo(line)
 
 

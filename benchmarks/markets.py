@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from features import EventStore, open_tables
 from training.marketplace import simulate
+
+INFLUENCERS = click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
+CAMPAIGNS = click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
+FOLDER = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".impel/benchmarks"),
+    show_default=True,
+    help="Where marketplaces and stores are kept.",
+)
 
 
 def market(seed: int, folder: Path, *, influencers: int, campaigns: int) -> Path:

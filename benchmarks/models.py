@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.markets import market, prepared
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
 from benchmarks.variants import VARIANTS, Activations
 from features import build, open_tables
 from features.offer import break_even
@@ -162,21 +162,15 @@ def _path(name: str) -> Any:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seed", "seeds", type=int, multiple=True, help="A marketplace to simulate; give it several times.")
-@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
-@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
+@INFLUENCERS
+@CAMPAIGNS
 @click.option("--share", default=0.2, show_default=True, help="Share of a marketplace's candidates that is judged.")
 @click.option("--data", "sources", multiple=True, metavar="DATA", help="Other data in the shape of the contract.")
 @click.option("--at-least", default=20.0, show_default=True, help="Actions to ask for on --data.")
 @_path("--github")
 @click.option("--folds", default=1, show_default=True, help="Blocks of the last 30 % of the activations.")
 @click.option("--variant", "names", type=click.Choice(list(VARIANTS)), multiple=True, help="By default all.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".impel/benchmarks"),
-    show_default=True,
-    help="Where marketplaces and stores are kept.",
-)
+@FOLDER
 def main(
     *,
     seeds: tuple[int, ...],

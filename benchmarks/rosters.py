@@ -7,14 +7,13 @@ value per fee; the oracle does the same and knows the truth.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.markets import market, prepared
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
 from features import build
 from features.offer import break_even
 from training.fold import Fold
@@ -26,6 +25,7 @@ from training.truth import MarketTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from features.store import EventStore
     from training.metrics import FloatArray
@@ -89,9 +89,9 @@ def shares(everyone: pd.DataFrame, hired: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def lines(found: pd.DataFrame) -> Iterator[str]:
-    """Yield a table."""
-    yield f"| goal | {' | '.join(found.columns)} |"
+def lines(found: pd.DataFrame, *, of: str = "goal") -> Iterator[str]:
+    """Yield a table; `of` is the title of its first column."""
+    yield f"| {of} | {' | '.join(found.columns)} |"
     yield "|---" * (len(found.columns) + 1) + "|"
     for part, row in found.iterrows():
         yield f"| {part} | {' | '.join(one if isinstance(one, str) else f'{one:.3f}' for one in row)} |"
@@ -101,15 +101,9 @@ def lines(found: pd.DataFrame) -> Iterator[str]:
 @click.option(
     "--seed", "seeds", type=int, multiple=True, required=True, help="Of a marketplace; give it several times."
 )
-@click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
-@click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".impel/benchmarks"),
-    show_default=True,
-    help="Where marketplaces and stores are kept.",
-)
+@INFLUENCERS
+@CAMPAIGNS
+@FOLDER
 def main(*, seeds: tuple[int, ...], influencers: int, campaigns: int, folder: Path) -> None:
     """Print what rosters earn as a share of what the best possible ones do, by goal."""
     for seed in seeds:

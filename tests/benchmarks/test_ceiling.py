@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ceiling import Lesson, as_taught, as_true, figures, lines, teach
+from benchmarks.ceiling import Lesson, as_taught, as_true, figures, teach
+from benchmarks.rosters import lines
 from serving.encoding import Encoding
 from training.policies import SIMPLE
 
@@ -50,4 +51,4 @@ def test_what_is_hidden_stays_hidden() -> None:
     true = figures(as_true(everyone), everyone.groupby("campaign_id").head(5))
     assert true["after fees"] == pytest.approx(1.0)
     assert true["log loss"] < found["log loss"]
-    assert "| taught | " in "\n".join(lines({"taught": found}))
+    assert "| taught | " in "\n".join(lines(pd.DataFrame.from_dict({"taught": found}, orient="index"), of=""))
