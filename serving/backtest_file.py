@@ -18,8 +18,6 @@ METRICS = "metrics.json"
 MAX_BYTES = 20_000_000
 """A file that is larger is none that a backtest wrote: it holds some hundred figures."""
 _MODEL = "model"
-_ESTIMATOR = "doubly_robust"
-"""The estimate that the report shows."""
 _AGAIN = "make it anew with: impel backtest DATA --out DIR"
 
 

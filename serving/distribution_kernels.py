@@ -65,6 +65,12 @@ def _rung(k, log_scale, rungs):
 
 
 @compiled
+def _log_of_rung(rung, log_scale):
+    """Return the logarithm of the whole number of actions that a rung stands for."""
+    return np.log(max(np.ceil(np.exp(log_scale + rung)), 1.0))
+
+
+@compiled
 def _between(k, log_scale, rungs):
     """Return the places of the rungs around a whole number k, and which part of the way between them it is, in logs.
 
@@ -73,8 +79,7 @@ def _between(k, log_scale, rungs):
     """
     lower = _rung(k, log_scale, rungs)
     upper = min(lower + 1, len(rungs) - 1)
-    start = np.log(max(np.ceil(np.exp(log_scale + rungs[lower])), 1.0))
-    end = np.log(max(np.ceil(np.exp(log_scale + rungs[upper])), 1.0))
+    start, end = _log_of_rung(rungs[lower], log_scale), _log_of_rung(rungs[upper], log_scale)
     part = min(max((np.log(k) - start) / (end - start), 0.0), 1.0) if end > start else 0.0
     return lower, upper, part
 
