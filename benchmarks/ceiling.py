@@ -127,9 +127,9 @@ def figures(everyone: pd.DataFrame, hired: pd.DataFrame) -> dict[str, float]:
         "AUC": metrics.auc(true, said),
         "variance of the log value's error": float(missed.var()),
         "twenty places: value": earned["value"],
-        "after fees": earned["net_value"],
+        "twenty places: after fees": earned["net_value"],
         "as much spent: value": earned["spend_value"],
-        "after fees ": earned["spend_net_value"],
+        "as much spent: after fees": earned["spend_net_value"],
     }
 
 

@@ -65,10 +65,7 @@ def simulate(
         Too few influencers or campaigns, a negative seed, or a folder that holds something.
     """
     folder = _checked(folder, influencers=influencers, campaigns=campaigns, seed=seed)
-    # One generator per step: a change in one table leaves the others as they are.
-    people, briefing, outcomes, posting, counting, reacting, reading, words = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)
-    )
+    people, briefing, outcomes, posting, counting, reacting, reading, words = generators(seed)
     progress(f"{influencers} influencers and their audiences", 0.0)
     market = population.draw(influencers, people)
     briefs = campaigning.draw(campaigns, briefing)
@@ -87,6 +84,14 @@ def simulate(
     tables.write_campaigns(folder, briefs, hired, words)
     tables.write_outcomes(folder, briefs, hired, len(market.owner))
     return folder
+
+
+def generators(seed: int) -> list[np.random.Generator]:
+    """Return one generator per step: a change in one table leaves the others as they are.
+
+    The first three draw what is hidden: the influencers, the briefs, and who was hired with what came of it.
+    """
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)]
 
 
 def _checked(folder: str | Path, *, influencers: int, campaigns: int, seed: int) -> Path:
