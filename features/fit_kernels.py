@@ -254,19 +254,21 @@ def text_cosines(
     for i in range(len(start)):
         longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
     own, asked, run = np.empty(longest), np.empty(longest), np.zeros(longest, np.int64)
-    # Most words of an event are none of the owner's, as their lower bits say.
-    sieve = np.zeros(4096, np.bool_)
+    # Most words of an event are none of the owner's, as their lower bits say: there lies behind which of its words to
+    # look, or -1 where several have the same.
+    sieve = np.zeros(4096, np.int64)
     length = 0.0
     for i in range(len(start)):
         low, high = offsets[owner[i]], offsets[owner[i] + 1]
         if i == 0 or owner[i] != owner[i - 1]:
-            sieve[:] = False
+            sieve[:] = 0
             length = 0.0
             for j in range(low, high):
                 own[j - low] = _weight(places, codes, weights, wanted[j])
                 asked[j - low] = count[j] * own[j - low]
                 length += asked[j - low] ** 2
-                sieve[wanted[j] & 4095] = True
+                bits = wanted[j] & 4095
+                sieve[bits] = -1 if sieve[bits] else j - low + 1
         if start[i] == stop[i] or low == high:
             continue
         total, largest = 0.0, 0.0
@@ -274,9 +276,11 @@ def text_cosines(
             event = row[k]
             shared = False
             for j in range(list_start[event], list_start[event] + list_size[event]):
-                if sieve[words[j] & 4095]:
-                    place = _find(wanted, low, high, words[j])
-                    if place >= 0:
+                word = words[j]
+                behind = sieve[word & 4095]
+                if behind:
+                    place = low + behind - 1 if behind > 0 else _find(wanted, low, high, word)
+                    if place >= 0 and wanted[place] == word:
                         run[place - low] += 1
                         shared = True
             if not shared:

@@ -29,6 +29,7 @@ from features.content_fit import FIGURES, on_vertical
 from features.errors import DataError
 from features.events import Events, FloatArray, IntArray, Window
 from features.families import pair_features
+from features.kernels import gathered
 from features.known import Known
 from features.social_scores.lookup import topic_authority
 from features.social_scores.publish import Publication
@@ -226,7 +227,7 @@ class Snapshot:
         fee : (n,) float64
             NaN where unknown.
         """
-        account = {name: self.features[rows, self.column_of[name]] for name in _NEEDED}
+        account = dict(zip(_NEEDED, gathered(self.features, rows, self._needed), strict=True))
         known = self._known(briefs, rows, fee)
         found = pair_features(known, account)
         found["peerindex_topic_authority"] = topic_authority(
@@ -235,6 +236,10 @@ class Snapshot:
         for name in self._missing & found.keys():
             found[name] = np.full(len(rows), np.nan)
         return found
+
+    @cached_property
+    def _needed(self) -> IntArray:
+        return np.array([self.column_of[name] for name in _NEEDED])
 
     def _moment(self, rows: IntArray) -> IntArray:
         return np.full(len(rows), self.contents.as_of)

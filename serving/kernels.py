@@ -11,17 +11,6 @@ _TOGETHER = 64
 
 
 @compiled
-def gathered(features, rows, source):
-    """Return some columns of some rows, (columns, rows)."""
-    result = np.empty((len(source), len(rows)))
-    for start in range(0, len(rows), _TOGETHER):
-        for i in range(len(source)):
-            for j in range(start, min(start + _TOGETHER, len(rows))):
-                result[i, j] = features[rows[j], source[i]]
-    return result
-
-
-@compiled
 def forget_infinite(columns):
     """Put null in the place of what is infinite."""
     for column in columns:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import BundleError, nearest
+from features.kernels import gathered
 from serving import kernels
 from serving.prediction_log import Values
 
@@ -184,7 +185,7 @@ class Pairs:
 
     def _columns(self, layout: Layout) -> FloatArray:
         """Return features, (features, n): those of the snapshot, then those that depend on the brief."""
-        columns = kernels.gathered(self.accounts.snapshot.features, self.rows, layout.source)
+        columns = gathered(self.accounts.snapshot.features, self.rows, layout.source)
         for place, name in layout.of_pairs:
             columns[place] = self.of_pairs[name]
         return columns
