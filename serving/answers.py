@@ -341,12 +341,8 @@ def _numbers(values: Iterable[float | None]) -> FloatArray:
 
 def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return arrays as one dict of Python values per row, with None for NaN: JSON has no NaN."""
-    lists = [
-        [None if unknown else value for value, unknown in zip(values.tolist(), np.isnan(values).tolist(), strict=True)]
-        if values.dtype == np.float64 and np.isnan(values).any()
-        else values.tolist()
-        for values in columns.values()
-    ]
+    # Only NaN differs from itself.
+    lists = [[None if value != value else value for value in values.tolist()] for values in columns.values()]  # noqa: PLR0124
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 

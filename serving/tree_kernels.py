@@ -107,13 +107,13 @@ def scores(
                 for i in range(begin, end):
                     same = same and allowed[choice, i] == allowed[choice - 1, i]
                 if not same:
-                    for j in range(some):
-                        of = 0
-                        found = left[0, j] & allowed[choice, begin]
-                        while found == 0:
-                            of += 1
-                            found = left[of, j] & allowed[choice, begin + of]
-                        reached[j] = value[leaves[tree] + WORD * of + _lowest_bit(found)]
+                    # From right to left, so that the leftmost leaf is the one that stays.
+                    for i in range(end - begin - 1, -1, -1):
+                        able, base = allowed[choice, begin + i], leaves[tree] + WORD * i
+                        for j in range(some):
+                            found = left[i, j] & able
+                            if found:
+                                reached[j] = value[base + _lowest_bit(found)]
                 for j in range(some):
                     total[output + choice, j] += reached[j]
             output = output + 1 if output + 1 < outputs else 0
