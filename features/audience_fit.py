@@ -34,12 +34,13 @@ def measures(bucket: Bucket) -> Measures:
 
 
 def features(known: KnownAccount) -> Features:
-    """Compute what of the family depends on the account alone; each feature is described in the catalogue."""
+    """Compute what of the family depends on the account alone, and `content_fit.FIGURES`."""
     of, audience = known.measured(measures), known.audience
     whole = audience.sum(audience.numbers("share"), of["country"])
     return {
         "audience_country_concentration": divide(audience.sum(of["squared_share"], of["country"]), whole**2),
         "audience_report_age_days": audience.days_since_last(),
+        **content_fit.features(known),
     }
 
 
@@ -55,7 +56,7 @@ def pair_features(known: Known, account: Features) -> Features:
         "audience_top_slice_share": top,
         "effective_audience_log": np.log1p(account["usual followers"] * real * joint),
         "own_language_share": _own_language(known),
-        **content_fit.pair_features(known),
+        **content_fit.pair_features(known, account),
     }
 
 

@@ -11,61 +11,68 @@ from features.events import Features, IntArray, Window, divide
 from features.vocabulary import PERIOD
 
 if TYPE_CHECKING:
-    from features.bucket import Bucket, Measures
-    from features.known import Known
-    from features.verticals import Listed, Verticals
+    from features.known import Known, KnownAccount
+    from features.verticals import Verticals
 
-CAPTIONS = 50
-"""So many captions are read, the newest ones."""
-
-
-def measures(bucket: Bucket) -> Measures:
-    """Write the sponsor of each post as a list of one, or none."""
-    posts = bucket.events["posts"]
-    return {"sponsor_start": posts.every, "sponsor_size": posts.flags("sponsored").astype(np.int64)}
+FIGURES = ("labelled posts", "squared topics", "mean engagements")
+"""What briefs are compared with: figures of the account that are no features themselves."""
+_OF_POSTS = (
+    *("topic_share_180d", "topic_cosine_180d", "topic_engagement_ratio_180d", "days_since_topic_post"),
+    *("vertical_topic_share_180d", "brand_posts_180d", "days_since_brand_post"),
+    *("rival_posts_180d", "days_since_rival_post"),
+)
 
 
-def pair_features(known: Known) -> Features:
-    """Compute the part of the family that is about posts; each feature is described in the catalogue."""
-    captions = known.posts.where(known.posts.flags("caption_known")).newest(CAPTIONS)
-    vertical = known.verticals.number(known.briefs.vertical_code[known.campaign])
-    return {**_topics(known, vertical), **_texts(known, captions), **_brands(known, captions, vertical)}
-
-
-def _topics(known: Known, vertical: IntArray) -> Features:
-    posts, briefs, listed = known.posts, known.briefs, known.verticals.topics
-    labelled, of_vertical, on_topic, cosine, engagements_on_topic, engagements, days = pair_kernels.topics(
-        *(posts.at, posts.row, posts.start, posts.stop, posts.moment),
-        *(posts.flags("topics_known"), known.bucket.engagements, *_lists(posts, "topics")),
-        *(known.campaign, briefs.topic_offsets, briefs.topic_code),
-        *(vertical, listed.offsets, listed.code, listed.since, listed.sieve),
-    )
-    since = listed.first[vertical]
-    has_topics = briefs.topic_offsets[known.campaign + 1] > briefs.topic_offsets[known.campaign]
-    comparable = has_topics & (labelled > 0)
+def features(known: KnownAccount) -> Features:
+    """Compute `FIGURES`."""
+    posts = known.posts
     return {
-        "topic_share_180d": np.where(comparable, divide(on_topic, labelled), np.nan),
-        "topic_cosine_180d": cosine,
-        "topic_engagement_ratio_180d": divide(engagements_on_topic, engagements),
-        "days_since_topic_post": days,
-        "vertical_topic_share_180d": np.where(since <= known.decided_at, divide(of_vertical, labelled), np.nan),
+        "labelled posts": posts.count(posts.flags("topics_known")),
+        "squared topics": fit_kernels.list_squares(posts.row, posts.start, posts.stop, *_lists(posts, "topics")),
+        "mean engagements": posts.mean(known.bucket.engagements),
     }
+
+
+def pair_features(known: Known, account: Features) -> Features:
+    """Compute the part of the family that is about posts; `account` holds `FIGURES` of the account.
+
+    Each feature is described in the catalogue.
+    """
+    vertical = known.verticals.number(known.briefs.vertical_code[known.campaign])
+    return {**_posts(known, account, vertical), **_texts(known), **_names(known, vertical)}
+
+
+def _posts(known: Known, account: Features, vertical: IntArray) -> Features:
+    posts, briefs, topics, brands = known.posts, known.briefs, known.verticals.topics, known.verticals.brands
+    found = pair_kernels.posts(
+        *(posts.at, posts.row, posts.start, posts.stop, posts.moment),
+        *(known.bucket.engagements, *_lists(posts, "topics"), posts.codes("sponsor"), posts.flags("sponsored")),
+        *(account[name] for name in FIGURES),
+        *(known.campaign, briefs.topic_offsets, briefs.topic_code, briefs.brand_code[known.campaign]),
+        *(vertical, topics.first, topics.offsets, topics.code, topics.since, topics.sieve),
+        *(brands.offsets, brands.code, brands.since, brands.sieve),
+    )
+    return dict(zip(_OF_POSTS, found, strict=True))
 
 
 def on_vertical(posts: Window, verticals: Verticals, vertical: IntArray) -> Window:
     """Return the posts on a topic that campaigns of each pair's vertical, (n,) numbers, have asked for."""
-    nothing = np.zeros(len(posts), np.int64)
-    return _listed(posts, _lists(posts, "topics"), vertical, verticals.topics, but=nothing)
+    listed = verticals.topics
+    row, bounds = fit_kernels.keep_listed(
+        *(posts.row, posts.start, posts.stop, *_lists(posts, "topics")),
+        *(vertical, listed.offsets, listed.code, listed.since, posts.moment),
+    )
+    return posts.selected(row, bounds)
 
 
-def _texts(known: Known, captions: Window) -> Features:
+def _texts(known: Known) -> Features:
     """Compare captions with the brief by TF-IDF (Salton and Buckley 1988, smoothed as in scikit-learn)."""
     briefs = known.briefs
     mean, best = np.full((2, len(known)), np.nan)
     published = known.decided_at // PERIOD * PERIOD
     for moment, vocabulary in known.vocabularies.items():
         mine = published == moment
-        read = captions.of_pairs(mine)
+        read = known.captions.of_pairs(mine)
         stretches = read.row, read.start, read.stop
         found = fit_kernels.text_cosines(
             *stretches,
@@ -83,49 +90,18 @@ def _texts(known: Known, captions: Window) -> Features:
     return {"brief_similarity_mean_newest": mean, "brief_similarity_best_newest": best}
 
 
-def _brands(known: Known, captions: Window, vertical: IntArray) -> Features:
-    posts, listed, names = known.posts, known.verticals.brands, known.verticals.named
-    brand, name = known.briefs.brand_code[known.campaign], known.briefs.brand_word[known.campaign]
-    of = known.measured(measures)
-    own, own_days, rival, rival_days = pair_kernels.brands(
-        *(posts.at, posts.row, posts.start, posts.stop, posts.moment),
-        *(posts.codes("sponsor"), posts.flags("sponsored"), of["sponsor_start"], of["sponsor_size"], brand),
-        *(vertical, listed.offsets, listed.code, listed.since, listed.sieve),
-    )
-    named, rival_named = pair_kernels.named(
+def _names(known: Known, vertical: IntArray) -> Features:
+    captions, names, name = known.captions, known.verticals.named, known.briefs.brand_word[known.campaign]
+    own, rival = pair_kernels.named(
         *(captions.row, captions.start, captions.stop, captions.moment, *_lists(captions, "words"), name),
         *(vertical, names.offsets, names.code, names.since, names.sieve),
     )
     read = captions.count()
     return {
-        "brand_posts_180d": own,
-        "days_since_brand_post": own_days,
-        "brand_named_share_newest": np.where(name != 0, divide(named, read), np.nan),
-        "rival_posts_180d": rival,
-        "days_since_rival_post": rival_days,
-        "rival_named_share_newest": divide(rival_named, read),
+        "brand_named_share_newest": np.where(name != 0, divide(own, read), np.nan),
+        "rival_named_share_newest": divide(rival, read),
     }
 
 
 def _lists(window: Window, name: str) -> tuple[IntArray, IntArray, IntArray]:
     return window.codes(f"{name}_start"), window.codes(f"{name}_size"), window.codes(name)
-
-
-def _listed(
-    window: Window, lists: tuple[IntArray, IntArray, IntArray], vertical: IntArray, listed: Listed, *, but: IntArray
-) -> Window:
-    """Return the window of the events with a code that the pair's vertical lists by decided_at, but for that one."""
-    row, bounds = fit_kernels.keep_listed(
-        window.row,
-        window.start,
-        window.stop,
-        *lists,
-        vertical,
-        listed.offsets,
-        listed.code,
-        listed.since,
-        listed.sieve,
-        but,
-        window.moment,
-    )
-    return window.selected(row, bounds)

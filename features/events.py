@@ -278,24 +278,6 @@ class Window:
         """Return the window of the events whose code is the one that the pair wants, (n,) int64."""
         return self.selected(*stretch_kernels.keep_equal(self.row, self.start, self.stop, codes, wanted))
 
-    def sharing(self, lists: str, owner: IntArray, offsets: IntArray, wanted: IntArray) -> Self:
-        """Return the window of the events that have a word in common with their pair.
-
-        Parameters
-        ----------
-        lists : str
-            A column of lists of codes.
-        owner : (n,) int64
-            Whose words each pair wants.
-        offsets : (owners + 1,) int64
-            Where each owner's words begin in `wanted`.
-        wanted : (words,) int64
-        """
-        columns = (self.codes(f"{lists}_start"), self.codes(f"{lists}_size"), self.codes(lists))
-        return self.selected(
-            *stretch_kernels.keep_sharing(self.row, self.start, self.stop, *columns, owner, offsets, wanted)
-        )
-
     def valid(self, since: IntArray, until: IntArray) -> Self:
         """Return the window of the events for which since <= decided_at < until."""
         return self.selected(*stretch_kernels.keep_between(self.row, self.start, self.stop, since, until, self.moment))

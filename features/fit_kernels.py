@@ -144,12 +144,17 @@ def _find(keys, low, high, key):
 
 
 @compiled
-def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, keys, since, sieve, but, moment):
+def listed(word, moment, low, high, keys, since):
+    """Say whether a word is among keys[low:high], ascending, each of which counts `since` a moment."""
+    place = _find(keys, low, high, word)
+    return place >= 0 and since[place] <= moment
+
+
+@compiled
+def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, keys, since, moment):
     """Return the rows of events with a word that their pair's group lists by the pair's moment, and their bounds.
 
-    A group lists keys[offsets[group]:offsets[group + 1]], ascending, each from `since` on; a group below 0 lists none.
-    `sieve` (groups, 4096) says whether a group lists a word with these lower bits: most words need no search.
-    The word `but` of each pair does not count.
+    A group lists keys[offsets[group]:offsets[group + 1]], each from `since` on; a group below 0 lists none.
     """
     size = 0
     for i in range(len(start)):
@@ -163,10 +168,7 @@ def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, 
             for k in range(start[i], stop[i]):
                 event = row[k]
                 for j in range(list_start[event], list_start[event] + list_size[event]):
-                    if not sieve[group[i], words[j] & 4095]:
-                        continue
-                    place = _find(keys, low, high, words[j])
-                    if place >= 0 and since[place] <= moment[i] and words[j] != but[i]:
+                    if listed(words[j], moment[i], low, high, keys, since):
                         rows[filled] = event
                         filled += 1
                         break
@@ -175,12 +177,9 @@ def keep_listed(row, start, stop, list_start, list_size, words, group, offsets, 
 
 
 @compiled
-def list_cosine(row, start, stop, list_start, list_size, words, owner, offsets, wanted):
-    """Return the cosine between how often each word stands in a stretch and the owner's set of words.
-
-    Null where the stretch or the set has no word. An owner's set is wanted[offsets[owner]:offsets[owner + 1]].
-    """
-    result = np.full(len(start), np.nan)
+def list_squares(row, start, stop, list_start, list_size, words):
+    """Return the sum of the squared numbers of times that each word stands in the lists of a stretch."""
+    result = np.zeros(len(start))
     longest = 0
     for i in range(len(start)):
         size = 0
@@ -189,29 +188,20 @@ def list_cosine(row, start, stop, list_start, list_size, words, owner, offsets, 
         longest = max(longest, size)
     buffer = np.empty(longest, np.int64)
     for i in range(len(start)):
-        low, high = offsets[owner[i]], offsets[owner[i] + 1]
-        if low == high:
-            continue
         size = 0
         for k in range(start[i], stop[i]):
             event = row[k]
             for j in range(list_start[event], list_start[event] + list_size[event]):
                 buffer[size] = words[j]
                 size += 1
-        if size == 0:
-            continue
         ordered = buffer[:size]
         ordered.sort()
-        squares, both, run = 0.0, 0.0, 0
+        run = 0
         for j in range(size):
             run += 1
             if j + 1 == size or ordered[j + 1] != ordered[j]:
-                squares += float(run) * run
-                for word in wanted[low:high]:
-                    if word == ordered[j]:
-                        both += run
+                result[i] += float(run) * run
                 run = 0
-        result[i] = min(both / np.sqrt(squares * (high - low)), 1.0)
     return result
 
 
@@ -263,40 +253,43 @@ def text_cosines(
     longest = 0
     for i in range(len(start)):
         longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
-    own, asked = np.empty(longest), np.empty(longest)
-    # Most words of an event are none of the owner's, as their lower bits say.
-    sieve = np.zeros(4096, np.bool_)
+    own, asked, run = np.empty(longest), np.empty(longest), np.zeros(longest, np.int64)
+    # Most words of an event are none of the owner's, as their lower bits say: there lies behind which of its words to
+    # look, or -1 where several have the same.
+    sieve = np.zeros(4096, np.int64)
     length = 0.0
     for i in range(len(start)):
         low, high = offsets[owner[i]], offsets[owner[i] + 1]
         if i == 0 or owner[i] != owner[i - 1]:
-            sieve[:] = False
+            sieve[:] = 0
             length = 0.0
             for j in range(low, high):
                 own[j - low] = _weight(places, codes, weights, wanted[j])
                 asked[j - low] = count[j] * own[j - low]
                 length += asked[j - low] ** 2
-                sieve[wanted[j] & 4095] = True
+                bits = wanted[j] & 4095
+                sieve[bits] = -1 if sieve[bits] else j - low + 1
         if start[i] == stop[i] or low == high:
             continue
         total, largest = 0.0, 0.0
         for k in range(start[i], stop[i]):
             event = row[k]
-            first, last = list_start[event], list_start[event] + list_size[event]
             shared = False
-            for j in range(first, last):
-                if sieve[words[j] & 4095]:
-                    shared = True
-                    break
+            for j in range(list_start[event], list_start[event] + list_size[event]):
+                word = words[j]
+                behind = sieve[word & 4095]
+                if behind:
+                    place = low + behind - 1 if behind > 0 else _find(wanted, low, high, word)
+                    if place >= 0 and wanted[place] == word:
+                        run[place - low] += 1
+                        shared = True
             if not shared:
                 continue
             both = 0.0
-            for place in range(low, high):
-                run = 0
-                for j in range(first, last):
-                    run += words[j] == wanted[place]
-                if run:
-                    both += run * own[place - low] * asked[place - low]
+            for j in range(high - low):
+                if run[j]:
+                    both += run[j] * own[j] * asked[j]
+                    run[j] = 0
             cosine = min(both / np.sqrt(lengths[event] * length), 1.0)
             total += cosine
             largest = max(largest, cosine)

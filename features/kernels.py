@@ -56,6 +56,18 @@ def log_positive(values):
 
 
 @compiled
+def gathered(values, rows, columns):
+    """Return some columns of some rows of a matrix, (columns, rows)."""
+    result = np.empty((len(columns), len(rows)))
+    # Some rows at a time: what is read and written of them stays in the processor's cache.
+    for start in range(0, len(rows), 64):
+        for i in range(len(columns)):
+            for j in range(start, min(start + 64, len(rows))):
+                result[i, j] = values[rows[j], columns[i]]
+    return result
+
+
+@compiled
 def count(row, start, stop, flags, keep):
     """Count the events that are flagged and kept."""
     result = np.empty(len(start))

@@ -26,6 +26,8 @@ POST_DAYS = 180
 SEASON_DAYS = 90
 INTERACTION_DAYS = 90
 FOLLOWER_SAMPLE_DAYS = 365
+CAPTIONS = 50
+"""So many captions are read, the newest ones."""
 
 
 @dataclass
@@ -78,6 +80,11 @@ class KnownAccount:
     def posts(self) -> Window:
         """Posts of the last 180 days that are at least three days old, each as it was last read by decided_at."""
         return self.posts_of(self.account, self.decided_at)
+
+    @cached_property
+    def captions(self) -> Window:
+        """The newest of these posts that have a caption, `CAPTIONS` at most."""
+        return self.posts.where(self.posts.flags("caption_known")).newest(CAPTIONS)
 
     @cached_property
     def rated_posts(self) -> Window:

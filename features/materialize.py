@@ -22,7 +22,7 @@ from features import catalogue, peers, stretch_kernels, vocabulary
 from features.authenticity import usual_signs
 from features.briefs import microseconds
 from features.catalogue import FEATURES
-from features.content_fit import CAPTIONS
+from features.content_fit import FIGURES
 from features.errors import DataError
 from features.families import account_features
 from features.known import KnownAccount, text_lengths
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from features.store import EventStore
     from features.vocabulary import Vocabulary
 
-_POSTS = ("sponsor", "sponsored", "topics_known", "caption_known")
+_POSTS = ("sponsor", "sponsored", "caption_known")
 _AUDIENCES = ("dimension", "slice", "share")
 _OUTCOMES = ("goal", "vertical", "brand", "actions", "posted", "expected_log")
 _ACCOUNTS = ("account_id", "influencer_id", "platform", "country", "language")
@@ -179,10 +179,9 @@ def _part(bucket: Bucket, at: int, words: Vocabulary) -> tuple[Arrays, tuple[str
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), at))
     found = account_features(known)
-    columns = (*(name for name in FEATURES if name in found or name in SCORES), *USUAL)
+    columns = (*(name for name in FEATURES if name in found or name in SCORES), *USUAL, *FIGURES)
     unknown = np.full(len(account), np.nan)
-    posts = known.posts
-    captions = posts.where(posts.flags("caption_known")).newest(CAPTIONS)
+    posts, captions = known.posts, known.captions
     read = np.zeros(len(posts.at), np.bool_)
     read[stretch_kernels.expand(captions.row, captions.start, captions.stop)[0]] = True
     of_posts = {name: posts.columns[name] for name in _POSTS} | {

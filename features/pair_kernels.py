@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from features import fit_kernels, kernels, stretch_kernels
-from features.kernels import compiled
+from features.kernels import MICROSECONDS, compiled
 
-_count, _mean, _total, _measured = kernels.count, kernels.mean, kernels.total, kernels.measured
-_deviation, _outermost, _since_last = kernels.deviation, kernels.outermost, kernels.days_since_last
-_keep_equal, _keep_sharing = stretch_kernels.keep_equal, stretch_kernels.keep_sharing
-_keep_listed, _list_cosine = fit_kernels.keep_listed, fit_kernels.list_cosine
+_mean, _total, _measured = kernels.mean, kernels.total, kernels.measured
+_deviation, _outermost = kernels.deviation, kernels.outermost
+_keep_equal, _listed = stretch_kernels.keep_equal, fit_kernels.listed
 
 
 @compiled
@@ -27,103 +26,126 @@ def _sizes(bounds):
 
 
 @compiled
-def topics(
+def _share(part, whole):
+    """Divide; null where the lower one is 0, or either is null."""
+    return part / whole if whole != 0 else np.nan
+
+
+@compiled
+def _age(at, event, moment):
+    """Return the days since an event; null below 0, which stands for none."""
+    return (moment - at[event]) / MICROSECONDS if event >= 0 else np.nan
+
+
+@compiled
+def posts(
     at,
     row,
     start,
     stop,
     moment,
-    labelled,
     engagements,
     list_start,
     list_size,
     words,
+    sponsor,
+    sponsored,
+    labelled,
+    squares,
+    usual,
     owner,
     offsets,
     wanted,
-    vertical,
-    listed_offsets,
-    listed,
-    since,
-    sieve,
-):
-    """Compare the topics of posts with those that are asked for, and with those of the pair's vertical.
-
-    Returns
-    -------
-    (7, pairs) float64
-        Posts with topics, posts on a topic of the vertical, posts on a topic asked for, the cosine of both, the mean
-        engagements of posts on a topic asked for and of all, and the days since the last post on a topic asked for.
-    """  # fmt: skip
-    everything, nothing = np.empty(0, np.bool_), np.zeros(len(start), np.int64)
-    result = np.empty((7, len(start)))
-    result[0] = _count(row, start, stop, labelled, everything)
-    result[1] = _sizes(
-        _keep_listed(
-            row, start, stop, list_start, list_size, words, vertical, listed_offsets, listed, since, sieve, nothing,
-            moment,
-        )[1]
-    )  # fmt: skip
-    on, bounds = _keep_sharing(row, start, stop, list_start, list_size, words, owner, offsets, wanted)
-    result[2] = _sizes(bounds)
-    result[3] = _list_cosine(row, start, stop, list_start, list_size, words, owner, offsets, wanted)
-    result[4] = _mean(on, bounds[:-1], bounds[1:], engagements, everything)
-    result[5] = _mean(row, start, stop, engagements, everything)
-    result[6] = _since_last(at, on, bounds[:-1], bounds[1:], moment, everything)
-    return result
-
-
-@compiled
-def brands(
-    at,
-    row,
-    start,
-    stop,
-    moment,
-    sponsor,
-    sponsored,
-    sponsor_start,
-    sponsor_size,
     brand,
     vertical,
-    listed_offsets,
-    listed,
-    since,
-    sieve,
+    topics_first,
+    topics_offsets,
+    topics,
+    topics_since,
+    topics_sieve,
+    brands_offsets,
+    brands,
+    brands_since,
+    brands_sieve,
 ):
-    """Count the posts for the brand and for other brands of the pair's vertical.
+    """Compare posts with what is asked for, and with what is usual in the pair's vertical, in one go.
+
+    `labelled`, `squares` and `usual` say of each pair's account in how many posts it names topics, the sum of the
+    squared numbers of posts by topic, and the mean engagements of a post.
 
     Returns
     -------
-    (4, pairs) float64
-        Sponsored posts of the brand and the days since the last; the same for its rivals.
-    """  # fmt: skip
-    everything = np.empty(0, np.bool_)
-    result = np.empty((4, len(start)))
-    own, bounds = _keep_equal(row, start, stop, sponsor, brand)
-    result[0] = _count(own, bounds[:-1], bounds[1:], sponsored, everything)
-    result[1] = _since_last(at, own, bounds[:-1], bounds[1:], moment, sponsored)
-    rival, bounds = _keep_listed(
-        row, start, stop, sponsor_start, sponsor_size, sponsor, vertical, listed_offsets, listed, since, sieve, brand,
-        moment,
-    )  # fmt: skip
-    result[2] = _sizes(bounds)
-    result[3] = _since_last(at, rival, bounds[:-1], bounds[1:], moment, everything)
+    (9, pairs) float64
+        Of the posts with topics, the share that is on a topic asked for; the cosine of both; the mean engagements of
+        that share against all; the days since the last of it; the share on a topic of the vertical; the sponsored
+        posts of the brand, and the days since the last; the same for its rivals.
+    """
+    result = np.empty((9, len(start)))
+    for i in range(len(start)):
+        now, mine, group = moment[i], brand[i], vertical[i]
+        low, high = offsets[owner[i]], offsets[owner[i] + 1]
+        topics_low, topics_high = topics_offsets[group], topics_offsets[group + 1]
+        brands_low, brands_high = brands_offsets[group], brands_offsets[group + 1]
+        topics_flags, brands_flags = topics_sieve[group], brands_sieve[group]
+        asked_for, of_vertical, shared, own, rivals = 0, 0, 0, 0, 0
+        total, measured = 0.0, 0
+        last, last_own, last_rival = -1, -1, -1
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            found, before = False, shared
+            for j in range(list_start[event], list_start[event] + list_size[event]):
+                word = words[j]
+                # Calls are dear, and most words are let through by no sieve.
+                if topics_flags[word & 4095] and not found:
+                    found = _listed(word, now, topics_low, topics_high, topics, topics_since)
+                for place in range(low, high):
+                    shared += word == wanted[place]
+            of_vertical += found
+            if shared > before:
+                asked_for += 1
+                last = event
+                if not np.isnan(engagements[event]):
+                    total += engagements[event]
+                    measured += 1
+            if sponsored[event]:
+                if sponsor[event] == mine:
+                    own += 1
+                    last_own = event
+                elif brands_flags[sponsor[event] & 4095] and _listed(
+                    sponsor[event], now, brands_low, brands_high, brands, brands_since
+                ):
+                    rivals += 1
+                    last_rival = event
+        result[0, i] = _share(asked_for, labelled[i]) if low < high else np.nan
+        cosine = _share(shared, np.sqrt(squares[i] * (high - low)))
+        result[1, i] = min(cosine, 1.0)
+        result[2, i] = _share(_share(total, measured), usual[i])
+        result[3, i] = _age(at, last, now)
+        result[4, i] = _share(of_vertical, labelled[i]) if topics_first[group] <= now else np.nan
+        result[5, i], result[6, i] = own, _age(at, last_own, now)
+        result[7, i], result[8, i] = rivals, _age(at, last_rival, now)
     return result
 
 
 @compiled
-def named(row, start, stop, moment, list_start, list_size, words, name, vertical, listed_offsets, listed, since, sieve):
+def named(row, start, stop, moment, list_start, list_size, words, name, vertical, offsets, keys, since, sieve):
     """Count the captions that name the brand, and those that name another brand of the pair's vertical, (2, pairs)."""
-    pairs = np.arange(len(start) + 1)
-    result = np.empty((2, len(start)))
-    result[0] = _sizes(_keep_sharing(row, start, stop, list_start, list_size, words, pairs[:-1], pairs, name)[1])
-    result[1] = _sizes(
-        _keep_listed(
-            row, start, stop, list_start, list_size, words, vertical, listed_offsets, listed, since, sieve, name,
-            moment,
-        )[1]
-    )  # fmt: skip
+    result = np.zeros((2, len(start)))
+    for i in range(len(start)):
+        now, mine, group = moment[i], name[i], vertical[i]
+        low, high = offsets[group], offsets[group + 1]
+        flags = sieve[group]
+        for k in range(start[i], stop[i]):
+            event = row[k]
+            own, rival = False, False
+            for j in range(list_start[event], list_start[event] + list_size[event]):
+                word = words[j]
+                if word == mine:
+                    own = True
+                elif flags[word & 4095] and not rival:
+                    rival = _listed(word, now, low, high, keys, since)
+            result[0, i] += own
+            result[1, i] += rival
     return result
 
 

@@ -22,13 +22,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from features import catalogue
+from features import catalogue, stretch_kernels
 from features.bucket import Bucket
 from features.codes import codes
-from features.content_fit import on_vertical
+from features.content_fit import FIGURES, on_vertical
 from features.errors import DataError
 from features.events import Events, FloatArray, IntArray, Window
 from features.families import pair_features
+from features.kernels import gathered
 from features.known import Known
 from features.social_scores.lookup import topic_authority
 from features.social_scores.publish import Publication
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from features.briefs import Briefs
+    from features.bucket import Measures
     from features.events import BoolArray, Features
     from features.follower_classifier import FollowerClassifier
 
     Arrays = dict[str, npt.NDArray[Any]]
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is stored changes: a snapshot of another format is made anew."""
 LISTS = {"posts": ("topics", "words"), "audiences": (), "outcomes": ()}
 """The events of a snapshot, and which of their columns are lists."""
@@ -225,7 +227,7 @@ class Snapshot:
         fee : (n,) float64
             NaN where unknown.
         """
-        account = {name: self.features[rows, self.column_of[name]] for name in _NEEDED}
+        account = dict(zip(_NEEDED, gathered(self.features, rows, self._needed), strict=True))
         known = self._known(briefs, rows, fee)
         found = pair_features(known, account)
         found["peerindex_topic_authority"] = topic_authority(
@@ -234,6 +236,10 @@ class Snapshot:
         for name in self._missing & found.keys():
             found[name] = np.full(len(rows), np.nan)
         return found
+
+    @cached_property
+    def _needed(self) -> IntArray:
+        return np.array([self.column_of[name] for name in _NEEDED])
 
     def _moment(self, rows: IntArray) -> IntArray:
         return np.full(len(rows), self.contents.as_of)
@@ -271,6 +277,12 @@ class _KnownNow(Known):
         return _window(self.bucket, "posts", self.account, self.decided_at)
 
     @cached_property
+    def captions(self) -> Window:
+        posts, read = self.bucket.events["posts"], self.bucket.measured(_captions)
+        first, last = read["bounds"][self.account], read["bounds"][self.account + 1]
+        return Window(posts.at, posts.columns, read["row"], first, last, self.decided_at)
+
+    @cached_property
     def audience(self) -> Window:
         return _window(self.bucket, "audiences", self.account, self.decided_at)
 
@@ -295,7 +307,7 @@ def digest_of(classifier: FollowerClassifier) -> str:
 _AGAIN = "make it anew with: impel materialize DATA --out SNAPSHOT"
 _NEEDED = (
     *("usual followers", "usual engagements", "usual views", "usual fee log"),
-    *("suspicious_follower_share", "peerindex_authority"),
+    *("suspicious_follower_share", "peerindex_authority", *FIGURES),
 )
 
 
@@ -304,6 +316,13 @@ def _window(bucket: Bucket, name: str, account: IntArray, decided_at: IntArray) 
     events = bucket.events[name]
     first, last = events.offsets[account], events.offsets[account + 1]
     return Window(events.at, events.columns, events.every, first, last, decided_at)
+
+
+def _captions(bucket: Bucket) -> Measures:
+    """Return the posts whose caption is read, those of one account behind the other, and where each one's begin."""
+    posts = bucket.events["posts"]
+    read = posts.every, posts.offsets[:-1], posts.offsets[1:], posts.flags("caption_known")
+    return dict(zip(("row", "bounds"), stretch_kernels.keep_flagged(*read), strict=True))
 
 
 def _events(arrays: Arrays, name: str) -> Events:

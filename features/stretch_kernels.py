@@ -125,25 +125,6 @@ def keep_equal(row, start, stop, codes, wanted):
 
 
 @compiled
-def keep_sharing(row, start, stop, list_start, list_size, words, owner, offsets, wanted):
-    """Return the rows whose event has a word in its list that is in the list of the pair's owner, and their bounds.
-
-    An event's list is words[list_start:list_start + list_size], an owner's wanted[offsets[owner]:offsets[owner + 1]].
-    """
-    keep = np.zeros(_span(start, stop), np.bool_)
-    place = 0
-    for i in range(len(start)):
-        for k in range(start[i], stop[i]):
-            event = row[k]
-            for word in words[list_start[event] : list_start[event] + list_size[event]]:
-                for other in wanted[offsets[owner[i]] : offsets[owner[i] + 1]]:
-                    if word == other:
-                        keep[place] = True
-            place += 1
-    return _kept(row, start, stop, keep)
-
-
-@compiled
 def keep_between(row, start, stop, since, until, moment):
     """Return the rows of which the pair's moment lies in since <= moment < until, and the bounds of each pair's."""
     keep = np.empty(_span(start, stop), np.bool_)

@@ -45,9 +45,12 @@ class Listed:
 
     @cached_property
     def sieve(self) -> BoolArray:
-        """The (verticals, 4096) flags whether a vertical lists a code with these lower 12 bits."""
+        """The (verticals + 1, 4096) flags whether a vertical lists a code with these lower 12 bits.
+
+        The last are those of -1, which lists none.
+        """
         vertical = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        sieve = np.zeros((len(self.offsets) - 1, 4096), np.bool_)
+        sieve = np.zeros((len(self.offsets), 4096), np.bool_)
         sieve[vertical, self.code & 4095] = True
         return sieve
 

@@ -23,7 +23,7 @@ from features.timeline import timeline
 from serving import schemas
 from serving.campaigns import Campaigns
 from serving.explain import explain
-from serving.pairs import Accounts, Pairs
+from serving.pairs import TEXTS, Accounts, Pairs
 from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
@@ -201,7 +201,7 @@ class Answers:
         names = ("score", "networks", "reach", "amplification", "network")
         return schemas.AccountResponse.model_validate(
             {
-                **_texts(snapshot.accounts.iloc[[row]])[0],
+                **_records({name: self.accounts.texts(name, np.array([row])) for name in TEXTS})[0],
                 "features_as_of": self._moment,
                 "followers": values["usual followers"],
                 "engagement_rate": values["engagement_rate_median_90d"],
@@ -245,10 +245,13 @@ class Answers:
     def _summaries(self, rows: IntArray) -> list[dict[str, Any]]:
         """Return what tells accounts from others, as `schemas.AccountSummary` wants it."""
         snapshot = self.snapshot
-        texts = _texts(snapshot.accounts.iloc[rows][["influencer_id", "platform", "country", "language"]])
         names = ("fake_share", "fake_share_low", "fake_share_high")
-        shares = _records({name: snapshot.features[rows, snapshot.column_of[name]] for name in names})
-        return [{**text, **share} for text, share in zip(texts, shares, strict=True)]
+        return _records(
+            {
+                **{name: self.accounts.texts(name, rows) for name in TEXTS if name != "account_id"},
+                **{name: snapshot.features[rows, snapshot.column_of[name]] for name in names},
+            }
+        )
 
     def _scores(self, pairs: Pairs, brief: schemas.Brief, fee: FloatArray, at_least: FloatArray) -> dict[str, Any]:
         """Return what `Predictor.score` says of the pairs."""
@@ -338,19 +341,9 @@ def _numbers(values: Iterable[float | None]) -> FloatArray:
 
 def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
     """Return arrays as one dict of Python values per row, with None for NaN: JSON has no NaN."""
-    lists = [
-        [None if unknown else value for value, unknown in zip(values.tolist(), np.isnan(values).tolist(), strict=True)]
-        if values.dtype == np.float64 and np.isnan(values).any()
-        else values.tolist()
-        for values in columns.values()
-    ]
+    # Only NaN differs from itself.
+    lists = [[None if value != value else value for value in values.tolist()] for values in columns.values()]  # noqa: PLR0124
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
-
-
-def _texts(accounts: pd.DataFrame) -> list[dict[str, str | None]]:
-    """Return texts as one dict per row, with None for those that are unknown."""
-    columns = [[text if isinstance(text, str) else None for text in accounts[name].tolist()] for name in accounts]
-    return [dict(zip(accounts.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:

@@ -142,6 +142,8 @@ class Bundle:
 
     def distribution_of(self, matrix: FloatArray) -> ActionDistribution:
         """Return the distribution of actions of each row of a matrix, as `Encoding` makes it."""
+        # All that reads it reads column by column.
+        matrix = np.asfortranarray(matrix)
         goal = self.spec.goal(matrix)
         score, posted = self.scores(matrix, goal)
         return self.spec.distribution(goal, score, posted, self.opinion(matrix, goal))

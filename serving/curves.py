@@ -63,7 +63,7 @@ class Curves(BaseModel):
         """
         table = self._table
         return kernels.contributions(
-            np.ascontiguousarray(matrix), goal, table.knots, table.sizes, table.values, table.unknown
+            np.ascontiguousarray(matrix.T), goal, table.knots, table.sizes, table.values, table.unknown
         )
 
     def total(self, matrix: FloatArray, goal: NDArray[np.intp]) -> FloatArray:

@@ -136,8 +136,10 @@ class ActionDistribution:
 
     def _quantiles(self, more: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the smallest numbers that are exceeded with probability `more` at most, and S* at these; all (n,)."""
-        nothing = np.empty((len(self), 0)), np.zeros(len(self)), np.empty(0)
-        opinion = nothing if self.opinion is None else self.opinion.rows()
+        if self.opinion is None:
+            opinion = np.empty((len(self), 0)), np.zeros(len(self)), np.empty(0)
+        else:
+            opinion = self.opinion.rows()
         number, reached = distribution_kernels.quantiles(more, *self._rows, *opinion)
         return number, reached
 

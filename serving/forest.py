@@ -1,12 +1,14 @@
 """The trees of a booster, laid out for scoring: what LightGBM answers, to the last bit, without asking it.
 
 A request wants three boosters' scores of a few accounts, and one of them at every rung of the second opinion. To call
-LightGBM takes longer than that, and it walks each tree once per rung, where one walk that parts at the rungs will do.
+LightGBM takes longer than that, and it walks each tree once per rung. Here nobody walks: every condition of a tree is
+looked at, for many rows side by side. One that a row does not meet strikes out the leaves to its left, and of those
+that remain the leftmost is the row's (QuickScorer: Lucchese et al. 2015). What a rung strikes out is known beforehand.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,14 +21,23 @@ if TYPE_CHECKING:
     from serving.distribution import FloatArray
 
     _Tree = dict[str, npt.NDArray[Any]]
+    _Integers = npt.NDArray[np.int64]
 
-MOST_VALUES = 62
-"""So many values of the last feature have a bit each in an int64."""
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type; above them what stands for unknown
 _ZERO, _NUMBERS = 1, {"threshold": np.float64, "leaf_value": np.float64}
 _LINES = ("split_feature", "decision_type", "threshold", "left_child", "right_child", "leaf_value")
-_NOTHING = np.empty(0)
-_MANY = 64  # rows that are worth a look at what they have in common
+_EVERY_BIT = np.uint64(2**64 - 1)
+
+
+class _Conditions(NamedTuple):
+    """The conditions of trees; see `tree_kernels.scores`. Those of tree i begin at `first[i]`."""
+
+    first: _Integers
+    feature: _Integers
+    threshold: FloatArray
+    kind: _Integers
+    word: _Integers
+    mask: _Integers
 
 
 class Forest:
@@ -43,14 +54,14 @@ class Forest:
     ----------
     splits : int
         Number of nodes with children; they stand before the others, the leaves.
-    feature, threshold, kind : (nodes,) arrays
+    feature, threshold, kind : (splits,) arrays
         The condition of each split: see `serving.tree_kernels`.
-    children : (nodes, 2) int64
-        Where rows go that do not meet the condition, and those that do. A leaf leads to itself.
-    value : (nodes,) float64
-        What leaves add to the score.
-    roots, depth : (trees,) int64
-        First node of each tree, and how many splits lie on its longest path. Trees of several outputs take turns.
+    children : (splits, 2) int64
+        Where rows go that do not meet the condition, and those that do.
+    value : (leaves,) float64
+        What leaves add to the score: tree after tree, in each from left to right.
+    roots : (trees,) int64
+        First node of each tree. Trees of several outputs take turns.
 
     Raises
     ------
@@ -77,73 +88,93 @@ class Forest:
         self._members = np.concatenate([[0], *(part["cat_threshold"] for part in parts)])[1:]
         # LightGBM takes what is unknown for 0 where training knew all.
         left = np.where(unknown == 0, threshold >= 0, decision & _DEFAULT_LEFT > 0)
-        kind = (
+        self.feature, self.threshold = joined["split_feature"], threshold
+        self.kind = (
             tree_kernels.UNKNOWN_LEFT * (left & ~categorical)
             | tree_kernels.CATEGORICAL * categorical
             | tree_kernels.ZERO_UNKNOWN * ((unknown == _ZERO) & ~categorical)
         )
-        leaves = np.zeros(len(joined["leaf_value"]), np.int64)
-        self.feature, self.kind = (np.concatenate([of, leaves]) for of in (joined["split_feature"], kind))
-        self.threshold = np.concatenate([threshold, leaves])
-        self.value = np.concatenate([np.zeros(self.splits), joined["leaf_value"]])
-        self.children = np.repeat(np.arange(len(self.value)), 2).reshape(-1, 2)
+        roots = np.where(splits > 0, first, first_leaf)
+        children = np.empty((self.splits, 2), np.int64)
         for place, side in enumerate(("right_child", "left_child")):
             child = joined[side]
             of_leaf = np.repeat(first_leaf, splits) + ~child
-            self.children[: self.splits, place] = np.where(child < 0, of_leaf, np.repeat(first, splits) + child)
-        self._conditions = self.feature, self.threshold, self.kind, self._bounds, self._members
-        roots, nothing = np.where(splits > 0, first, first_leaf), np.zeros(features)
-        self.roots, self.depth, _ = tree_kernels.decided(nothing, nothing > 0, roots, self.children, *self._conditions)
-        self._masks: dict[bytes, npt.NDArray[np.int64]] = {}
+            children[:, place] = np.where(child < 0, of_leaf, np.repeat(first, splits) + child)
+        start, below = tree_kernels.from_left(children, roots, len(joined["leaf_value"]))
+        renumbered = np.concatenate([np.arange(self.splits), self.splits + start[self.splits :]])
+        self.children, self.roots = renumbered[children], renumbered[roots]
+        self.value = np.empty(len(joined["leaf_value"]))
+        self.value[start[self.splits :]] = joined["leaf_value"]
+        self._leaves = np.concatenate([[0], np.cumsum(splits + 1)])
+        self._words = np.concatenate([[0], np.cumsum(splits // tree_kernels.WORD + 1)])
+        self._tree = np.repeat(np.arange(len(parts)), splits)
+        struck_out = start[children[:, 1]] - self._leaves[self._tree]
+        self._node, self._word, self._mask = _masks(struck_out, struck_out + below[children[:, 1]])
+        self._conditions = self._of(np.ones(len(self._node), np.bool_))
+        self._but_last = self._of(self.feature[self._node] < features - 1)
+        self._every_leaf = np.full((1, self._words[-1]), -1)
+        self._allowed: dict[bytes, _Integers] = {}
 
-    def scores(self, matrix: FloatArray, last: FloatArray = _NOTHING) -> FloatArray:
-        """Return the raw scores of rows, (n, outputs).
+    def scores(self, matrix: FloatArray) -> FloatArray:
+        """Return the raw scores of rows (n, features), (n, outputs)."""
+        return self._scores(matrix, self._conditions, self._every_leaf)
 
-        Parameters
-        ----------
-        matrix : (n, features) float64
-            Without the last feature where that is given as `last`, (n,).
-        """
-        matrix = np.ascontiguousarray(matrix)
-        walk = self._walk(matrix, last)
-        return tree_kernels.scores(matrix, last, self.outputs, *walk, self.value, *self._conditions)
-
-    def table(self, matrix: FloatArray, values: FloatArray) -> FloatArray:
-        """Return the scores of rows with each value of the last feature, (n, m); of a forest with one output.
+    def table(self, matrix: FloatArray, values: FloatArray, chosen: _Integers | None = None) -> FloatArray:
+        """Return the scores of rows with several values of the last feature, (n, k); of a forest with one output.
 
         Parameters
         ----------
         matrix : (n, features - 1) float64
         values : (m,) float64
-            At most `MOST_VALUES`.
+        chosen : (k,) int64, optional
+            The places of the values that are put in; all by default.
         """
         key = values.tobytes()
-        if key not in self._masks:
-            asked = np.zeros((len(values), self.features))
-            asked[:, -1] = values
-            bits = self.goes_left(asked).astype(np.int64) << np.arange(len(values))[:, None]
-            self._masks[key] = bits.sum(axis=0)
-        matrix = np.ascontiguousarray(matrix)
-        roots, _, children = self._walk(matrix, _NOTHING)
-        masks = self._masks[key]
-        return tree_kernels.table(matrix, masks, len(values), roots, children, self.value, *self._conditions)
+        if key not in self._allowed:
+            self._allowed[key] = self._allowed_by(values)
+        allowed = self._allowed[key] if chosen is None else self._allowed[key][chosen]
+        return self._scores(matrix, self._but_last, allowed)
 
     def goes_left(self, matrix: FloatArray) -> npt.NDArray[np.bool_]:
         """Return whether rows, (n, features), meet the condition of each split, (n, splits)."""
-        return tree_kernels.goes_left(np.ascontiguousarray(matrix), self.splits, *self._conditions)
+        split = self.feature, self.threshold, self.kind
+        return tree_kernels.goes_left(np.ascontiguousarray(matrix), *split, self._bounds, self._members)
 
-    def _walk(self, matrix: FloatArray, last: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
-        """Return roots, depth and children of the trees that rows have to walk through.
+    def _scores(self, matrix: FloatArray, conditions: _Conditions, allowed: _Integers) -> FloatArray:
+        columns, sets = np.ascontiguousarray(matrix.T), (self._bounds, self._members)
+        of_trees = self._words, self._leaves, self.value
+        return tree_kernels.scores(columns, *conditions, *sets, *of_trees, allowed, self.outputs)
 
-        Many rows are mostly of one brief and share what it says: splits by that are decided once for all of them.
-        """
-        if len(matrix) < _MANY:
-            return self.roots, self.depth, self.children
-        constant, row = np.zeros(self.features, np.bool_), np.zeros(self.features)
-        for columns, values in ((slice(matrix.shape[1]), matrix), (slice(-1, None), last[:, None])):
-            if len(values):
-                constant[columns], row[columns] = tree_kernels.constants(values), values[0]
-        return tree_kernels.decided(row, constant, self.roots, self.children, *self._conditions)
+    def _of(self, keep: npt.NDArray[np.bool_]) -> _Conditions:
+        """Return some of the conditions."""
+        node = self._node[keep]
+        count = np.bincount(self._tree[node], minlength=len(self.roots))
+        first = np.concatenate([[0], np.cumsum(count)])
+        of_node = self.feature[node], self.threshold[node], self.kind[node]
+        return _Conditions(first, *of_node, self._word[keep], self._mask[keep])
+
+    def _allowed_by(self, values: FloatArray) -> _Integers:
+        """Return the leaves that can be reached with each value of the last feature, (m, words)."""
+        asked = np.zeros((len(values), self.features))
+        asked[:, -1] = values
+        last = self.feature[self._node] == self.features - 1
+        node = self._node[last]
+        keep = np.where(self.goes_left(asked)[:, node], -1, self._mask[last])
+        allowed = np.full((self._words[-1], len(values)), -1)
+        np.bitwise_and.at(allowed, self._words[self._tree[node]] + self._word[last], keep.T)
+        return allowed.T.copy()
+
+
+def _masks(low: _Integers, high: _Integers) -> tuple[_Integers, _Integers, _Integers]:
+    """Return a row for each split and each word that holds one of the leaves low to high: split, word, all others."""
+    size = tree_kernels.WORD
+    spans = (high - 1) // size - low // size + 1
+    node = np.repeat(np.arange(len(low)), spans)
+    word = low[node] // size + np.arange(len(node)) - np.repeat(np.cumsum(spans) - spans, spans)
+    begin = np.maximum(low[node] - size * word, 0).astype(np.uint64)
+    end = np.minimum(high[node] - size * word, size).astype(np.uint64)
+    struck_out = (_EVERY_BIT << begin) & (_EVERY_BIT >> (np.uint64(size) - end))
+    return node, word, (~struck_out).view(np.int64)
 
 
 def _read(text: str) -> _Tree:

@@ -160,7 +160,7 @@ def _as_of() -> pd.Timestamp | None:
 
 
 def _warm_up(answers: Answers) -> None:
-    """Answer a question with few and one with many candidates, so that the first caller does not wait."""
+    """Answer questions with few and with many candidates, and rank, so that the first caller does not wait."""
     accounts = answers.snapshot.accounts["account_id"].tolist() or ["nobody"]
     # With all that a brief may say: what it leaves out would be compiled, or read, for the first caller who says it.
     brief = {**openapi.BRIEF, "starts_at": f"{answers.as_of.isoformat()}Z"}
@@ -168,5 +168,8 @@ def _warm_up(answers: Answers) -> None:
         asked = [{"account_id": accounts[place % len(accounts)]} for place in range(candidates)]
         body = json.dumps({"brief": brief, "candidates": asked, "reasons": reasons})
         answers.predict(schemas.PredictRequest.model_validate_json(body))
+    # The filter by verticals is compiled code that no prediction calls.
+    ranking = {"brief": brief, "filters": {"verticals": [brief["vertical"]]}, "limit": 1}
+    answers.rank(schemas.RankRequest.model_validate_json(json.dumps(ranking)))
     # Goes over all activations the first time.
     answers.campaigns(schemas.CampaignsRequest(limit=1))

@@ -10,6 +10,8 @@ import pandas as pd
 
 from features.catalogue import CATEGORIES, FEATURES
 from features.errors import BundleError, nearest
+from features.kernels import gathered
+from serving import kernels
 from serving.prediction_log import Values
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from features.events import Features, FloatArray, IntArray
     from features.snapshot import Snapshot
     from serving.bundle import Bundle
+
+
+TEXTS = ("account_id", "influencer_id", "platform", "country", "language")
+"""What an account is called, and what tells it from others."""
 
 
 class Accounts:
@@ -47,11 +53,10 @@ class Accounts:
         for name in bundle.features:
             if name not in known:
                 raise BundleError(f"the model needs the feature {name!r}, which does not exist.{nearest(name, known)}")
-        self.platforms = snapshot.accounts["platform"].to_numpy(dtype=object)
-        codes = {platform: self.code("platform", platform) for platform in set(self.platforms)}
-        self.platform = np.array([codes[platform] for platform in self.platforms], np.float64)
+        words, place = self._texts["platform"]
+        self.platform = np.array([self.code("platform", word) for word in words])[place]
 
-    def code(self, name: str, text: str) -> float:
+    def code(self, name: str, text: str | None) -> float:
         """Return the number of a text in the matrix; NaN for one that was never seen in training."""
         known = self.bundle.spec.encoding.categories.get(name, ())
         return float(known.index(text)) if text in known else np.nan
@@ -59,7 +64,12 @@ class Accounts:
     @cached_property
     def ids(self) -> NDArray[np.object_]:
         """The (accounts,) ids."""
-        return self.snapshot.accounts["account_id"].to_numpy(dtype=object)
+        return self.texts("account_id", slice(None))
+
+    def texts(self, name: str, rows: IntArray | slice) -> NDArray[np.object_]:
+        """Return one of `TEXTS` of some rows; None where it is unknown."""
+        words, place = self._texts[name]
+        return words[place[rows]]
 
     @cached_property
     def followers(self) -> FloatArray:
@@ -72,15 +82,16 @@ class Accounts:
 
     def has(self, column: str, wanted: Collection[str]) -> NDArray[np.bool_]:
         """Flag the accounts whose platform, country or language is one of those wanted."""
-        texts, codes = self._texts[column]
-        return np.isin(codes, [code for code, text in enumerate(texts) if text in wanted])
+        words, place = self._texts[column]
+        return np.isin(place, [code for code, word in enumerate(words) if word in wanted])
 
     @cached_property
-    def _texts(self) -> dict[str, tuple[list[str], NDArray[np.intp]]]:
+    def _texts(self) -> dict[str, tuple[NDArray[np.object_], NDArray[np.intp]]]:
+        """The different words of each text, None behind them, and the place of each account's."""
         made = {}
-        for column in ("platform", "country", "language"):
-            codes, texts = pd.factorize(self.snapshot.accounts[column])
-            made[column] = list(texts), codes
+        for name in TEXTS:
+            place, words = pd.factorize(self.snapshot.accounts[name])
+            made[name] = np.array([*words, None], dtype=object), np.where(place < 0, len(words), place)
         return made
 
     @cached_property
@@ -142,14 +153,12 @@ class Pairs:
     def matrix(self) -> FloatArray:
         """Return the matrix of the bundle, (n, features): the same as `Encoding.matrix` makes of `frame`."""
         bundle = self.accounts.bundle
-        matrix = self._numbers(self.accounts.layout)
+        columns = self._columns(self.accounts.layout)
         for place in bundle.spec.encoding.text_columns:
-            matrix[:, place] = self._codes[bundle.features[place]]
+            columns[place] = self._codes[bundle.features[place]]
         # Infinite is unknown, as in training.
-        infinite = np.isinf(matrix)
-        if infinite.any():
-            matrix[infinite] = np.nan
-        return matrix
+        kernels.forget_infinite(columns)
+        return columns.T
 
     def support(self) -> NDArray[np.str_]:
         """Return per pair whether the training data reach there; see `Bundle.support`."""
@@ -162,10 +171,10 @@ class Pairs:
         """Return all features as they are logged."""
         texts = {
             "goal": [self.briefs.goal[0]] * len(self),
-            "platform": self.accounts.platforms[self.rows].tolist(),
+            "platform": self.accounts.texts("platform", self.rows).tolist(),
             "vertical": [self.briefs.vertical[0]] * len(self),
         }
-        return Values(tuple(FEATURES), self._numbers(self.accounts.whole_layout), texts)
+        return Values(tuple(FEATURES), self._columns(self.accounts.whole_layout).T, texts)
 
     def frame(self) -> pd.DataFrame:
         """Return the features as `features.build` does: numbers, then the texts."""
@@ -174,12 +183,12 @@ class Pairs:
             **{name: pd.array(texts[name], dtype="str") for name in CATEGORIES}
         )
 
-    def _numbers(self, layout: Layout) -> FloatArray:
-        """Return features, (n, features): row by row as the snapshot lies, then those that depend on the brief."""
-        numbers = self.accounts.snapshot.features[self.rows[:, None], layout.source]
+    def _columns(self, layout: Layout) -> FloatArray:
+        """Return features, (features, n): those of the snapshot, then those that depend on the brief."""
+        columns = gathered(self.accounts.snapshot.features, self.rows, layout.source)
         for place, name in layout.of_pairs:
-            numbers[:, place] = self.of_pairs[name]
-        return numbers
+            columns[place] = self.of_pairs[name]
+        return columns
 
     @cached_property
     def _codes(self) -> dict[str, float | FloatArray]:

@@ -27,6 +27,8 @@ _AT_ONCE = 4096
 """So many accounts are scored at a time at most: what is worked out of them stays in the processor's cache."""
 _FEW = 512
 """So many are not worth a second thread."""
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+_WORKERS = ThreadPoolExecutor(_PROCESSORS, thread_name_prefix="impel-ranking")
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,9 @@ class Ranking:
         rows = np.flatnonzero(_kept(accounts, request.filters, fee))
         self.considered = len(rows)
         # What takes long is compiled and lets other threads run.
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        size = min(max(-(-len(rows) // threads), _FEW), _AT_ONCE)
+        size = min(max(-(-len(rows) // _PROCESSORS), _FEW), _AT_ONCE)
         some = [rows[first : first + size] for first in range(0, len(rows), size)] or [rows]
-        with ThreadPoolExecutor(threads) as workers:
-            scored = list(workers.map(lambda part: _scored(accounts, briefs, part, fee[part], request), some))
+        scored = list(_WORKERS.map(lambda part: _scored(accounts, briefs, part, fee[part], request), some))
         score, keep = (np.concatenate(parts) for parts in zip(*scored, strict=True))
         rows, score = rows[keep], score[keep]
         self.matching = len(rows)

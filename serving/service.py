@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 # Up to so many candidates are scored on the spot: handing them to a thread costs more than it brings.
 _FEW = 8
 _THREADS = 2
+# Seconds after which a thread that runs Python lets go on one that waits for it, by default 0.005. A request hands over
+# whenever compiled code works for it, and while answers are counted it would wait for so long each time.
+_SWITCH = 1e-4
 
 
 class _Service(bentoml.Service):
@@ -69,6 +73,7 @@ class _Impel:
         seconds = number("IMPEL_RELOAD_SECONDS", 30.0)
         share = number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
         counters.start()
+        sys.setswitchinterval(_SWITCH)
         self._limiter = CapacityLimiter(_THREADS)
         self._live = _PAGES.state.live = loading.champion()
         self._shadow = Shadow(loading.challenger(), share=share)

@@ -18,7 +18,6 @@ from scipy import special
 from serving.curves import Curves
 from serving.distribution import ActionDistribution, mean_and_size
 from serving.encoding import Encoding
-from serving.forest import MOST_VALUES
 from serving.yardsticks import Yardsticks
 
 if TYPE_CHECKING:
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
 
     from serving.distribution import FloatArray
     from serving.thresholds import Opinion
+
+
+_MOST_RUNGS = 62
+"""A likelihood is worked out at each for every interval."""
 
 
 def environment() -> dict[str, str]:
@@ -74,7 +77,7 @@ class PostedShape(Record):
 class ThresholdShape(Record):
     """The second opinion's thresholds: rungs on the scale of a goal, and the log scale of each goal and the pool."""
 
-    rungs: tuple[FiniteFloat, ...] = Field(min_length=1, max_length=MOST_VALUES)
+    rungs: tuple[FiniteFloat, ...] = Field(min_length=1, max_length=_MOST_RUNGS)
     log_scale: tuple[FiniteFloat, ...]
 
 

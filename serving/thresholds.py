@@ -49,10 +49,9 @@ class Opinion:
     def __call__(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of reaching at_least (n,), numbers that are rounded up to whole ones from 1."""
         lower, upper, part = self._between(at_least)
-        here = self._said(lower)
         if not part.any():  # as where everybody is asked for one action
-            return here
-        there = self._said(upper)
+            upper = lower
+        here, there = self._said(np.stack([lower, upper]))
         # Rounding must not take it below the upper rung, where the next line begins.
         return np.maximum(here + part * (there - here), there)
 
@@ -80,9 +79,12 @@ class Opinion:
         return lower, upper, part
 
     def _said(self, place: NDArray[np.int64]) -> FloatArray:
+        """Return what is said at the rungs in some places, (k, n)."""
+        row = np.arange(place.shape[1])
         if self._table is not None:
-            return np.asarray(self._table[np.arange(len(place)), place])
-        return self._forest.scores(self._matrix, self._rungs[place])[:, 0]
+            return self._table[row, place]
+        chosen = np.flatnonzero(np.bincount(place.ravel(), minlength=len(self._rungs)))
+        return self._forest.table(self._matrix, self._rungs, chosen)[row, np.searchsorted(chosen, place)]
 
 
 def actions_of(log: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Compiled walks through the trees of a `serving.forest.Forest`; the conventions of `features.kernels` hold here.
+"""Compiled scoring of a `serving.forest.Forest`; the conventions of `features.kernels` hold here.
 
 The condition of a split is `x <= threshold` for the number x of a feature, or, where its `kind` has the bit
 CATEGORICAL, that the code x is one of the set with the number `threshold`: of the bits in the words
@@ -8,14 +8,30 @@ UNKNOWN_LEFT; with ZERO_UNKNOWN, 0 is unknown.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from features.kernels import compiled
 
 UNKNOWN_LEFT, CATEGORICAL, ZERO_UNKNOWN = 1, 2, 4
 _ZERO = float(np.float32(1e-35))  # what LightGBM takes for 0
-_TOGETHER = 8
-"""So many rows walk through a tree side by side: while one waits for memory, the processor goes on with the others."""
+WORD = 64
+"""So many leaves have a bit each in an int64."""
+_TOGETHER = 64
+"""So many rows are scored side by side: the processor compares several at once, and theirs stay in its cache."""
+
+
+@intrinsic
+def _lowest_bit(_: Any, __: Any) -> Any:
+    """Return the place of the lowest bit that is set."""
+
+    def code(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, True))  # noqa: FBT003
+
+    return types.int64(types.int64), code
 
 
 @compiled
@@ -31,117 +47,108 @@ def _meets(x, threshold, kind, bounds, members):
         code, place = np.int64(x), np.int64(threshold)
         word = bounds[place] + (code >> 5)
         return (members[word] >> (code & 31)) & 1 if word < bounds[place + 1] else np.int64(0)
-    return np.int64(x <= threshold) | (np.int64(np.isnan(x)) & kind)
+    return np.int64(x <= threshold) | (np.int64(np.isnan(x)) & kind & UNKNOWN_LEFT)
 
 
 @compiled
-def scores(matrix, last, outputs, roots, depth, children, value, feature, threshold, kind, bounds, members):
-    """Return the sum of the leaves that rows reach, (rows, outputs), tree after tree as LightGBM adds them up."""
-    rows, width = matrix.shape
-    result = np.zeros((rows, outputs))
-    at = np.empty(_TOGETHER, np.int64)
-    for first in range(0, rows, _TOGETHER):
-        some = min(_TOGETHER, rows - first)
-        output = 0
-        for tree in range(len(roots)):
-            at[:some] = roots[tree]
-            # Without a look whether a row has arrived: it stays at its leaf.
-            for _ in range(depth[tree]):
-                for j in range(some):
-                    node = at[j]
-                    column = feature[node]
-                    x = matrix[first + j, column] if column < width else last[first + j]
-                    at[j] = children[node, _meets(x, threshold[node], kind[node], bounds, members)]
-            for j in range(some):
-                result[first + j, output] += value[at[j]]
-            output = output + 1 if output + 1 < outputs else 0
-    return result
+def scores(
+    columns, first, feature, threshold, kind, word, mask, bounds, members, words, leaves, value, allowed, outputs
+):
+    """Return the sum of the leaves that rows reach, tree after tree as LightGBM adds them up.
 
+    Parameters
+    ----------
+    columns : (features, rows) float64
+    first : (trees + 1,) int64
+        Where the conditions of each tree begin in the next five.
+    feature, threshold, kind, word, mask : (conditions,) arrays
+        A row that does not meet the condition can reach no other leaves than those of the mask, which is about the
+        leaves of one word of the tree.
+    words, leaves : (trees + 1,) int64
+        Where the words of each tree begin, and its leaves, from left to right.
+    allowed : (choices, words) int64
+        Which leaves can be reached at all, by what a row is asked about.
 
-@compiled
-def table(matrix, masks, values, roots, children, value, feature, threshold, kind, bounds, members):
-    """Return the same for each of some values of the last feature, which `matrix` lacks, (rows, values).
-
-    `masks` says of each split by the last feature which of the values meet its condition, a bit each. All values walk
-    together until such a split parts them.
+    Returns
+    -------
+    (rows, choices or outputs) float64
+        Where there are several outputs, there is one choice.
     """
-    rows, width = matrix.shape
-    result = np.zeros((rows, values))
-    waiting, of = np.empty(values, np.int64), np.empty(values, np.int64)
-    for row in range(rows):
-        for tree in range(len(roots)):
-            node, mask, number = roots[tree], (1 << values) - 1, 0
-            while True:
-                while children[node, 0] != node:
-                    column = feature[node]
-                    if column < width:
-                        left = _meets(matrix[row, column], threshold[node], kind[node], bounds, members)
-                        node = children[node, left]
-                        continue
-                    left, right = mask & masks[node], mask & ~masks[node]
-                    if left and right:
-                        waiting[number], of[number] = children[node, 0], right
-                        number += 1
-                    mask = left or right
-                    node = children[node, 1 if left else 0]
-                place = 0
-                while mask:
-                    if mask & 1:
-                        result[row, place] += value[node]
-                    mask >>= 1
-                    place += 1
-                if number == 0:
-                    break
-                number -= 1
-                node, mask = waiting[number], of[number]
+    rows, choices = columns.shape[1], len(allowed)
+    result = np.empty((rows, max(outputs, choices)))
+    longest = 1
+    for tree in range(len(leaves) - 1):
+        longest = max(longest, words[tree + 1] - words[tree])
+    width = min(_TOGETHER, rows)
+    left, reached = np.empty((longest, width), np.int64), np.empty(width)
+    total = np.empty((max(outputs, choices), width))
+    for start in range(0, rows, _TOGETHER):
+        # The compiler must not know how many these are: it would write them all out, one after the other.
+        some = min(_TOGETHER, rows - start)
+        total[:] = 0.0
+        output = 0
+        for tree in range(len(leaves) - 1):
+            begin, end = words[tree], words[tree + 1]
+            left[: end - begin] = -1
+            for i in range(first[tree], first[tree + 1]):
+                own, x, limit, keep = left[word[i]], columns[feature[i], start:], threshold[i], mask[i]
+                if kind[i] == 0:
+                    for j in range(some):
+                        own[j] &= -1 if x[j] <= limit else keep
+                elif kind[i] == UNKNOWN_LEFT:
+                    for j in range(some):
+                        own[j] &= keep if x[j] > limit else -1
+                else:
+                    for j in range(some):
+                        own[j] &= -1 if _meets(x[j], limit, kind[i], bounds, members) else keep
+            for choice in range(choices):
+                # Trees that do not ask for it, and most that do, say the same to neighbours.
+                same = choice > 0
+                for i in range(begin, end):
+                    same = same and allowed[choice, i] == allowed[choice - 1, i]
+                if not same:
+                    # From right to left, so that the leftmost leaf is the one that stays.
+                    for i in range(end - begin - 1, -1, -1):
+                        able, base = allowed[choice, begin + i], leaves[tree] + WORD * i
+                        for j in range(some):
+                            found = left[i, j] & able
+                            if found:
+                                reached[j] = value[base + _lowest_bit(found)]
+                for j in range(some):
+                    total[output + choice, j] += reached[j]
+            output = output + 1 if output + 1 < outputs else 0
+        for i in range(len(total)):
+            for j in range(some):
+                result[start + j, i] = total[i, j]
     return result
 
 
 @compiled
-def goes_left(matrix, splits, feature, threshold, kind, bounds, members):
+def goes_left(matrix, feature, threshold, kind, bounds, members):
     """Say whether rows meet the condition of each split, (rows, splits)."""
-    result = np.zeros((len(matrix), splits), np.bool_)
+    result = np.zeros((len(matrix), len(feature)), np.bool_)
     for row in range(len(matrix)):
-        for node in range(splits):
+        for node in range(len(feature)):
             x = matrix[row, feature[node]]
             result[row, node] = _meets(x, threshold[node], kind[node], bounds, members)
     return result
 
 
 @compiled
-def constants(matrix):
-    """Say in which columns all rows hold the same number, or none of them one, (columns,)."""
-    rows, columns = matrix.shape
-    result = np.ones(columns, np.bool_)
-    for column in range(columns):
-        first = matrix[0, column]
-        for row in range(1, rows):
-            x = matrix[row, column]
-            if x != first and not (np.isnan(x) and np.isnan(first)):
-                result[column] = False
-                break
-    return result
+def from_left(children, roots, leaves):
+    """Return the first leaf below each node, counted from left to right through all trees, and how many there are.
 
-
-@compiled
-def decided(row, constant, roots, children, feature, threshold, kind, bounds, members):
-    """Leave out the splits by features that are constant, with the values of a row; return roots, depth and children.
-
-    Every node stands before its children.
+    Leaves are the nodes behind the splits; every node stands before its children.
     """
-    nodes = len(children)
-    stands_for, below = np.arange(nodes), np.zeros(nodes, np.int64)
-    left_out = children.copy()
-    for node in range(nodes - 1, -1, -1):
-        if children[node, 0] == node:
-            continue
-        column = feature[node]
-        if constant[column]:
-            left = _meets(row[column], threshold[node], kind[node], bounds, members)
-            stands_for[node] = stands_for[children[node, left]]
-            continue
-        for side in range(2):
-            child = stands_for[children[node, side]]
-            left_out[node, side] = child
-            below[node] = max(below[node], below[child] + 1)
-    return stands_for[roots], below[stands_for[roots]], left_out
+    splits = len(children)
+    below, first = np.ones(splits + leaves, np.int64), np.zeros(splits + leaves, np.int64)
+    for node in range(splits - 1, -1, -1):
+        below[node] = below[children[node, 0]] + below[children[node, 1]]
+    filled = 0
+    for root in roots:
+        first[root] = filled
+        filled += below[root]
+    for node in range(splits):
+        first[children[node, 1]] = first[node]
+        first[children[node, 0]] = first[node] + below[children[node, 1]]
+    return first, below

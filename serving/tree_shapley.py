@@ -156,7 +156,7 @@ class TreeShapley:
 def _leaves(forest: Forest, node: int, path: Path) -> Iterator[tuple[int, Path]]:
     """Yield the leaves below a node, each with its path."""
     if node >= forest.splits:
-        yield node, path
+        yield node - forest.splits, path
         return
     for goes_left in (True, False):
         yield from _leaves(forest, int(forest.children[node, int(goes_left)]), (*path, (node, goes_left)))

@@ -111,6 +111,18 @@ def test_text_fit_is_the_tf_idf_of_scikit_learn() -> None:
         np.testing.assert_allclose(found, np.where(has_words, values, np.nan), rtol=1e-12, atol=1e-15)
 
 
+def test_words_that_look_alike_in_their_lower_bits_are_told_apart() -> None:
+    words = [f"w{number}" for number in range(600)]
+    bits = codes(words) & 4095
+    assert len(set(bits.tolist())) < len(words), "or nothing is tested"
+    captions = [" ".join(words[number::7]) for number in range(7)]
+    briefs = [" ".join(words[::2]), " ".join(words), "w1"]
+    X = features_of(world(captions, briefs))
+    expected = similarities(captions, briefs, of=captions)
+    np.testing.assert_allclose(X["brief_similarity_mean_newest"], expected.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(X["brief_similarity_best_newest"], expected.max(axis=0), rtol=1e-12)
+
+
 def test_words_count_by_the_last_publication_alone() -> None:
     later = ago(-1)  # known three days after: not when the words of NOW were published
     frames = world([*CAPTIONS, "jelly", "jelly cars"], BRIEFS[:2])

@@ -135,22 +135,6 @@ def test_windows_are_narrowed(
         same(inside(chosen.valid(since, until)), valid)
 
 
-@many
-@given(askings, st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=8))
-def test_events_that_share_a_word(pairs: list[tuple[int, int]], lists: list[list[int]]) -> None:
-    events = with_words([(place % OWNERS, 0, float(place), 0) for place in range(len(lists))], lists)
-    wanted = [[2], [], [1, 3]]
-    wants = np.arange(len(pairs)) % 3
-    owner = np.array([owner for owner, _ in pairs], np.int64)
-    window = History(events, owner, np.zeros(len(pairs), np.int64)).window()
-    sharing = window.sharing("word", wants, np.array([0, 1, 1, 3]), np.array([2, 1, 3]))
-    expected = [
-        sum(bool(set(words) & set(wanted[pair % 3])) for words in lists[owner::OWNERS])
-        for pair, (owner, _) in enumerate(pairs)
-    ]
-    assert list(sharing.count()) == expected
-
-
 REDUCTIONS: dict[str, tuple[Callable[..., np.ndarray], Callable[[np.ndarray], float], int]] = {
     "sum": (Window.sum, np.sum, 1),
     "mean": (Window.mean, np.mean, 1),

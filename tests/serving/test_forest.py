@@ -48,14 +48,13 @@ def forest(model: lightgbm.Booster) -> Forest:
 
 
 @pytest.mark.parametrize("parameters", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("rows", [0, 1, 7, 8, 300])
+@pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 300])
 def test_scores_are_those_of_lightgbm_to_the_last_bit(parameters: dict[str, Any], rows: int) -> None:
     model, X = booster(parameters), matrix(rows, seed=2)
     trees = forest(model)
     X[:1, TEXT], X[1:2, TEXT], X[2:3, TEXT], X[3:4, TEXT] = -1.0, -0.5, 2.9, 1e12
     raw = model.predict(X, raw_score=True) if rows else np.empty(0)
     assert trees.scores(X).tobytes() == np.asarray(raw, dtype=np.float64).tobytes()
-    assert trees.scores(X[:, :LAST], np.ascontiguousarray(X[:, LAST])).tobytes() == trees.scores(X).tobytes()
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "several outputs"])
@@ -67,20 +66,31 @@ def test_a_table_holds_the_scores_with_each_value_of_the_last_feature(name: str)
     for place, value in enumerate(values):
         X[:, LAST] = value
         assert table[:, place].tobytes() == trees.scores(X)[:, 0].tobytes()
+    chosen = np.array([2, 3, 8])
+    assert trees.table(X[:, :LAST], values, chosen).tobytes() == np.ascontiguousarray(table[:, chosen]).tobytes()
+
+
+@pytest.mark.parametrize("threshold", ["inf", "-inf"])
+@pytest.mark.parametrize("name", ["numbers and texts", "nothing is missing", "zero is missing"])
+def test_a_threshold_without_end_tells_the_unknown_from_the_rest(name: str, threshold: str) -> None:
+    text = re.sub(r"objective=.*\n", "", booster(KINDS[name]).model_to_string(num_iteration=1))
+    number = next(part for part in re.findall(r"threshold=(.*)", text)[0].split() if "." in part)
+    # The size of the tree stands in the text.
+    new = text.replace(number, threshold.ljust(len(number)).replace(" ", ""), 1)
+    size = int(re.findall(r"tree_sizes=(\d+)", text)[0]) - len(text) + len(new)
+    new = re.sub(r"tree_sizes=\d+", f"tree_sizes={size}", new)
+    X = matrix(300, seed=5)
+    X[:50, :TEXT] = np.random.default_rng(5).choice([np.inf, -np.inf, 1e308, -1e308], (50, TEXT))
+    raw = lightgbm.Booster(model_str=new).predict(X, raw_score=True)
+    assert Forest(new, features=FEATURES).scores(X).tobytes() == np.asarray(raw).tobytes()
 
 
 @pytest.mark.parametrize("parameters", KINDS.values(), ids=KINDS)
-def test_rows_that_agree_get_the_same_bits_as_one(parameters: dict[str, Any]) -> None:
+def test_many_rows_get_the_same_bits_as_one(parameters: dict[str, Any]) -> None:
     trees, X = forest(booster(parameters)), matrix(200, seed=4)
-    X[:, [1, TEXT, LAST]] = 0.3, 7.0, 1.0
-    X[:, 2] = np.nan
     alone = np.concatenate([trees.scores(X[[row]]) for row in range(len(X))])
     assert trees.scores(X).tobytes() == alone.tobytes()
-    assert trees.scores(X[:, :LAST], np.ascontiguousarray(X[:, LAST])).tobytes() == alone.tobytes()
-    if trees.outputs == 1:
-        assert trees.table(X[:, :LAST], np.array([0.0, 1.0]))[:, 1].tobytes() == alone.tobytes()
-    X[:, 0], X[0, 0] = 0.5, np.nan
-    assert trees.scores(X)[0].tobytes() == trees.scores(X[[0]])[0].tobytes(), "one row that differs is enough"
+    assert trees.scores(np.asfortranarray(X)).tobytes() == alone.tobytes()
 
 
 def test_what_is_no_model_is_refused() -> None:

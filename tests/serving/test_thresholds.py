@@ -17,12 +17,9 @@ class Told:
     def __init__(self, logits: np.ndarray) -> None:
         self.logits = logits
 
-    def scores(self, matrix: np.ndarray, last: np.ndarray) -> np.ndarray:
-        assert len(matrix) == len(last)
-        return self.logits[np.searchsorted(RUNGS, last)][:, None]
-
-    def table(self, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
-        return np.tile(self.logits[np.searchsorted(RUNGS, values)], (len(matrix), 1))
+    def table(self, matrix: np.ndarray, values: np.ndarray, chosen: np.ndarray | None = None) -> np.ndarray:
+        told = values if chosen is None else values[chosen]
+        return np.tile(self.logits[np.searchsorted(RUNGS, told)], (len(matrix), 1))
 
 
 def opinion(log_scale: float, rows: int, logits: np.ndarray = LOGITS) -> Opinion:
