@@ -12,7 +12,7 @@ from functools import lru_cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from serving.counters import answers
+from serving.metrics import metrics
 from serving.request import REQUEST, Request
 from serving.routes import template
 
@@ -83,7 +83,7 @@ class RequestLog:
 @lru_cache(maxsize=1024)
 def _counted(route: str, status: int) -> Any:
     """Return the counter of the answers of a route with a status; to look for it takes longer than to count."""
-    return answers().labels(route, str(status))
+    return metrics().answers.labels(route, str(status))
 
 
 class JsonFormatter(logging.Formatter):
