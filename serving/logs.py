@@ -46,8 +46,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-        sane = len(given) == 1 and _SANE.fullmatch(given[0])
-        request = Request(given[0].decode() if sane else token_hex(16))
+        sane = len(given) == 1 and _SANE.fullmatch(given[0]) is not None
+        request = Request(given[0].decode() if sane else token_hex(16), given=sane)
         before = REQUEST.set(request)
         start = time.perf_counter()
         status = 0

@@ -120,12 +120,16 @@ def _use(world: World, tables: dict[str, pd.DataFrame]) -> None:
                 del brief["campaign_id"]
             fees = zip(hired["account_id"], hired["fee"], strict=True)
             asked = [{"account_id": account, **({} if np.isnan(fee) else {"fee": fee})} for account, fee in fees]
-            answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked})
+            headers = {"x-request-id": "job-7"}  # each time
+            answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked}, headers=headers)
             assert answer.status_code == 200, answer.text
-            assert answer.json()["request_id"] == answer.headers["x-request-id"], "one request has one id"
+            assert answer.headers["x-request-id"] == "job-7"
+            assert answer.json()["request_id"].startswith("job-7-")
             world.answers[str(campaign)] = answer.json()
         unnamed = {name: value for name, value in brief.items() if name != "campaign_id"}
-        world.answers["rank"] = client.post("/v1/rank", json={"brief": unnamed, "limit": 3}).json()
+        answer = client.post("/v1/rank", json={"brief": unnamed, "limit": 3})
+        assert answer.json()["request_id"] == answer.headers["x-request-id"], "one request has one id"
+        world.answers["rank"] = answer.json()
         first, answer = next(iter(world.answers.items()))
         rows = [_outcome(row) for row in world.later.to_dict("records")]
         rows = [row | ({"request_id": answer["request_id"]} if row["campaign_id"] == first else {}) for row in rows]
@@ -189,6 +193,10 @@ def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None
     brief = json.loads(first["brief"])
     X = build(store, pair, campaigns=pd.DataFrame([{**brief, "campaign_id": "r", "starts_at": world.as_of}]))
     assert first["log_followers"] == np.float32(X["log_followers"].iloc[0])
+
+
+def test_an_id_that_is_sent_twice_names_two_answers(world: World) -> None:
+    assert len({answer["request_id"] for answer in world.answers.values()}) == len(world.answers)
 
 
 def test_predictions_of_files_are_logged_too(world: World, tmp_path: Path) -> None:
