@@ -168,17 +168,27 @@ class LogDatabase:
         with tempfile.TemporaryDirectory(prefix="impel-log-") as place:
             folder = LogFolder(Path(place) / "log")
             folder.create()
-            with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
-                if not _is_log(cursor):
-                    shown = without_password(self._url)
-                    raise DataError(f"{shown} holds no prediction log; `impel serve DATA --log {shown}` keeps one.")
-                _copy_predictions(cursor, folder, days)
-                _copy_models(cursor, folder)
-                _copy_outcomes(cursor, folder)
+            try:
+                self._copy(folder, days)
+            except LogError:
+                raise
+            except OSError as error:
+                raise SettingError(
+                    f"The log cannot be copied to {place} ({error.strerror or error}); set TMPDIR to a larger one."
+                ) from None
             yield folder
 
+    def _copy(self, folder: LogFolder, days: float) -> None:
+        with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") as cursor:
+            if not _is_log(cursor):
+                shown = without_password(self._url)
+                raise DataError(f"{shown} holds no prediction log; `impel serve DATA --log {shown}` keeps one.")
+            _copy_predictions(cursor, folder, days)
+            _copy_models(cursor, folder)
+            _copy_outcomes(cursor, folder)
+
     @contextmanager
-    def transaction(self, mode: str = "READ WRITE") -> Iterator[Any]:
+    def transaction(self, mode: str = "ISOLATION LEVEL READ COMMITTED READ WRITE") -> Iterator[Any]:
         """Give a cursor; what it did is there as a whole afterwards, or not at all.
 
         Raises
@@ -191,6 +201,11 @@ class LogDatabase:
         try:
             with self._driver.connect(patient(self._url)) as connection, connection.cursor() as cursor:
                 cursor.execute(f"SET TRANSACTION {mode}")
+                # Whoever vanished in the middle of a report is not waited for.
+                cursor.execute(
+                    "SELECT set_config('lock_timeout', '5s', true), "
+                    "set_config('idle_in_transaction_session_timeout', '30s', true)"
+                )
                 yield cursor
                 connection.commit()
         except self._driver.Error as error:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import DataError, LogError, SettingError
+from serving import log_database
 from serving.log_database import LogDatabase
 from serving.log_folder import DROPPED, OUTCOMES, WRITER
 from serving.log_storage import log_storage
@@ -27,7 +28,7 @@ from serving.reference import Reference
 from tests.models import NUMBERS, made_features
 from tests.postgres import PASSWORD
 from tests.serving.test_outcomes import outcome
-from tests.serving.test_prediction_log import MOMENT, answered, values
+from tests.serving.test_prediction_log import MOMENT, answered, files_of_at_most, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -265,6 +266,27 @@ def test_one_word_on_an_activation_however_many_report_it_at_once(log_url: str) 
         found = list(many.map(report, storages))
     assert sorted(found) == [(0, 50, 0)] * 5 + [(50, 0, 0)]
     assert query(log_url, "SELECT count(*) FROM impel_log_outcomes") == [(50,)]
+
+
+def test_whoever_vanishes_in_the_middle_of_a_report_is_not_waited_for(log_url: str) -> None:
+    storage = LogDatabase(log_url)
+    storage.create()
+    with storage.transaction() as cursor:
+        log_database._take_turn(cursor)
+        with pytest.raises(LogError, match="lock timeout"):
+            storage.outcomes().report([outcome()])
+    assert storage.outcomes().report([outcome()]) == (1, 0, 0)
+
+
+def test_a_copy_that_finds_no_room_is_one_line(log_url: str) -> None:
+    storage = log_storage(log_url)
+    storage.write("part", table_of([answered(500)]), writer="one", dropped=0)
+    with (
+        files_of_at_most(4000),
+        pytest.raises(SettingError, match=r"cannot be copied to .*set TMPDIR"),
+        storage.local(days=1),
+    ):
+        pass
 
 
 def test_outcomes_are_read_back_as_a_folder_keeps_them(tmp_path: Path, log_url: str) -> None:
