@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql", "postgres", "mysql", "mariadb", "sqlite", "duckdb")
 _BATCH = 50_000  # rows in memory at a time where a database does not stream Arrow by itself
 _PATIENCE = 10  # seconds to wait for a server that does not answer
+# The same for PostgreSQL: until there is a connection, and until one that was lost is given up.
+_LIMITS = {"connect_timeout": _PATIENCE, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
 def copy_tables(url: str, reading: Reading) -> None:
@@ -53,7 +55,7 @@ def copy_tables(url: str, reading: Reading) -> None:
                 digest.update(f"{table}\0{rows}\n".encode())
                 reading.view(table, f"SELECT * FROM {copy}", what="The table")
     except duckdb.Error as error:  # what went wrong while a stream was read
-        raise DataError(_told(url, error)) from None
+        raise DataError(told(url, error)) from None
     reading.others = tuple(sorted(names - set(CONTRACT)))
     reading.fingerprint = digest.hexdigest()
 
@@ -61,15 +63,9 @@ def copy_tables(url: str, reading: Reading) -> None:
 @contextmanager
 def _postgresql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatchReader]]]:
     """Give the names of the tables of a PostgreSQL database, and what streams one of them."""
+    dbapi = postgresql_driver()
     try:
-        from adbc_driver_postgresql import dbapi  # noqa: PLC0415
-    except ImportError:
-        raise SettingError(
-            "PostgreSQL is read with the extra impel[postgres]: pip install 'impel[postgres]'."
-        ) from None
-    patient = "" if "connect_timeout" in url else f"{'&' if '?' in url else '?'}connect_timeout={_PATIENCE}"
-    try:
-        with dbapi.connect(url + patient) as connection, connection.cursor() as cursor:
+        with dbapi.connect(patient(url)) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             cursor.execute(
                 "SELECT table_name, column_name, data_type FROM information_schema.columns "
@@ -86,7 +82,23 @@ def _postgresql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordB
 
             yield set(columns), stream
     except dbapi.Error as error:
-        raise DataError(_told(url, error)) from None
+        raise DataError(told(url, error)) from None
+
+
+def postgresql_driver() -> Any:
+    """Return the DB-API module of PostgreSQL's driver; SettingError where it is not installed."""
+    try:
+        from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+    except ImportError:
+        raise SettingError("PostgreSQL needs the extra impel[postgres]: pip install 'impel[postgres]'.") from None
+    return dbapi
+
+
+def patient(url: str) -> str:
+    """Return the URL of a PostgreSQL database with limits to how long a silent server is waited for."""
+    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    limits = "&".join(f"{name}={value}" for name, value in _LIMITS.items() if name not in given)
+    return f"{url}{'&' if '?' in url else '?'}{limits}" if limits else url
 
 
 _PLAIN = ("smallint", "integer", "bigint", "real", "double precision", "boolean", "text", "character varying", "date")
@@ -128,7 +140,7 @@ def _mysql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatchR
                 columns.setdefault(table, {})[column] = kind
             yield set(columns), lambda table: _mysql_stream(connection, table, columns[table])
     except (pymysql.Error, OSError) as error:
-        raise DataError(_told(url, error.args[-1] if error.args else error)) from None
+        raise DataError(told(url, error.args[-1] if error.args else error)) from None
 
 
 def _mysql_options(url: str) -> dict[str, Any]:
@@ -201,7 +213,7 @@ def _sqlite(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatch
             }
             yield names, lambda table: _sqlite_stream(connection, table)
     except sqlite3.Error as error:
-        raise DataError(_told(url, error)) from None
+        raise DataError(told(url, error)) from None
 
 
 def _sqlite_stream(connection: sqlite3.Connection, table: str) -> pa.RecordBatchReader:
@@ -237,11 +249,11 @@ def _array(table: str, field: pa.Field, values: tuple[Any, ...]) -> pa.Array:
         raise DataError(f"{table}.{field.name} is declared as a number, but holds something else ({error}).") from None
 
 
-def _told(url: str, error: object) -> str:
-    """Return what to say of a database that cannot be read, without its password, however the database quotes it."""
+def told(url: str, error: object) -> str:
+    """Return what to say of a database that cannot be used, without its password, however the database quotes it."""
     reason = " ".join(str(error).split()).partition(" Detail: Python")[0][:300]
     parts = urlsplit(url)
     for secret in (parts.password or "", *parse_qs(parts.query).get("password", [])):
         if secret:
             reason = reason.replace(secret, "***").replace(unquote(secret), "***")
-    return f"The database {without_password(url)} cannot be read ({reason.rstrip('.')})."
+    return f"The database {without_password(url)} cannot be used ({reason.rstrip('.')})."

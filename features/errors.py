@@ -30,6 +30,10 @@ class TrackingError(ImpelError, ConnectionError):
     """The tracking server or registry cannot be used."""
 
 
+class LogError(ImpelError, ConnectionError):
+    """The database of a log cannot be used now."""
+
+
 def without_password(uri: str) -> str:
     """Return a URI fit to be shown or kept: a password in it becomes `***`."""
     return re.sub(r"([?&]password=)[^&#\s]*", r"\1***", re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri))

@@ -270,8 +270,7 @@ class Answers:
             return None
         request = REQUEST.get()
         answered = Answered(
-            # That of the service's log; without a service there is none.
-            request_id=uuid4().hex if request is None else request.id,
+            request_id=uuid4().hex if request is None else request.answer_id(),
             endpoint=endpoint,
             answered_at=datetime.now(UTC),
             model_version=self.predictor.version,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from serving.spec import Metadata
 
 _ROOT = Path(__file__).parents[1]
-# What only training and the command line import. LightGBM imports scikit-learn where there is one and needs none.
-_NOT_SERVED = frozenset({"click", "jinja2", "matplotlib", "mlflow", "rich", "scikit-learn"})
+# What only training, the command line and the packing itself import: the service walks LightGBM's trees by itself.
+_NOT_SERVED = frozenset({"click", "jinja2", "lightgbm", "matplotlib", "mlflow", "optuna", "rich", "scikit-learn", "uv"})
 _README = """\
 # Impel, model {model_version}
 
@@ -80,7 +80,7 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
     BundleError, TrackingError
         As `Predictor.load`: what could not be served is not packed.
     SettingError
-        Where `out` exists already, or uv is missing, without which BentoML does not build.
+        Where `out` exists already, or something of impel[bento] is missing.
     ImpelError
         Where BentoML fails; the message is the last it said.
     """
@@ -93,7 +93,8 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
     predictor = Predictor.load(folder)
     version = located.version or predictor.version
     labels = _labels(predictor.bundle.metadata, version)
-    served = (one for one in needs("impel") if canonicalize_name(one.name) not in _NOT_SERVED)
+    # PostgreSQL's driver is for a log, or data, in a database.
+    served = (one for one in needs("impel", ["bento"]) if canonicalize_name(one.name) not in _NOT_SERVED)
     # BentoML names itself, with its version.
     packages = [line for line in pinned(served) if not line.startswith("bentoml==")]
     with tempfile.TemporaryDirectory(prefix="impel-bento-") as scratch:
@@ -118,11 +119,12 @@ def build(model: str | Path, *, out: Path | None = None, tracking_uri: str | Non
 def _check(out: Path | None) -> None:
     if out is not None and out.exists():
         raise SettingError(f"{out} exists already; give the bento a new file or folder.")
-    if shutil.which("uv") is None:
-        try:
+    try:
+        metadata.version("adbc-driver-postgresql")
+        if shutil.which("uv") is None:
             metadata.version("uv")
-        except metadata.PackageNotFoundError:
-            raise SettingError("BentoML builds with uv, which is not installed; pip install 'impel[bento]'.") from None
+    except metadata.PackageNotFoundError as error:
+        raise SettingError(f"A bento needs {error.name}, which is not installed; pip install 'impel[bento]'.") from None
 
 
 def _labels(about: Metadata, version: str) -> dict[str, str]:

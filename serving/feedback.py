@@ -9,19 +9,19 @@ from anyio import to_thread
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
+from features.errors import LogError
 from serving import schemas
 from serving.metrics import metrics
 from serving.middleware import problem
-from serving.outcomes import ContradictionError, OutcomeLog
-from serving.prediction_log import PredictionLog, keep_reference, opened
+from serving.outcomes import ContradictionError
+from serving.prediction_log import PredictionLog
 from serving.recorder import Recorder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.requests import Request
 
     from serving.answers import Answers
+    from serving.log_storage import LogStorage
 
 logger = logging.getLogger(__name__)
 
@@ -31,30 +31,27 @@ class Feedback:
 
     Parameters
     ----------
-    folder : Path or None
+    storage : LogStorage or None
         Of the log; without one predictions are only counted, and outcomes not taken.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._recorder = Recorder(None if folder is None else PredictionLog(folder))
-        self._outcomes = None if folder is None else OutcomeLog(folder)
+    def __init__(self, storage: LogStorage | None) -> None:
+        self._log = None if storage is None else PredictionLog(storage)
+        self._recorder = Recorder(self._log)
+        self._outcomes = None if storage is None else storage.outcomes()
         self._version: str | None = None
 
     def follow(self, answers: Answers) -> None:
         """Record from now on what these answer."""
-        version = answers.predictor.version
-        if self._folder is not None:
-            try:
-                keep_reference(self._folder, version, answers.predictor.bundle.reference)
-            except OSError as error:
-                logger.warning("the reference of %s cannot be kept in the log (%s)", version, error.strerror)
+        version, reference = answers.predictor.version, answers.predictor.bundle.reference
+        if self._log is not None and reference is not None:
+            self._log.keep_reference(version, reference)
         metrics().show_model(version, answers.as_of.tz_localize("UTC"), before=self._version)
         self._version = version
         answers.record = self._recorder.record
 
     def report(self, outcomes: list[schemas.Outcome]) -> schemas.OutcomesResponse | schemas.Problem:
-        """Bring outcomes to disk, or say why not."""
+        """Keep outcomes, or say why not."""
         if self._outcomes is None:
             return problem(501)
         count = metrics().count_outcomes
@@ -75,7 +72,7 @@ class Feedback:
         except OSError as error:
             logger.warning("%d outcomes could not be written (%s)", len(outcomes), error.strerror or error)
             count("refused", len(outcomes))
-            return problem(503, code="not-stored", detail="No outcome could be brought to disk; send them again.")
+            return problem(503, code="not-stored", detail="No outcome could be stored; send them again.")
         for name, rows in found._asdict().items():
             count(name, rows)
         return schemas.OutcomesResponse(**found._asdict())
@@ -85,9 +82,21 @@ class Feedback:
         self._recorder.close()
 
 
-def check(folder: Path) -> None:
-    """Raise ImpelError where a folder cannot be used as a log."""
-    OutcomeLog(opened(folder))
+def check(storage: LogStorage) -> None:
+    """Make a log where there is none.
+
+    A database that is away may come back, and answers need none: that is only said.
+
+    Raises
+    ------
+    ImpelError
+        Where it cannot be a log, now or later.
+    """
+    try:
+        storage.create()
+        storage.outcomes()
+    except LogError as error:
+        logger.warning("what is logged waits: %s", error)
 
 
 async def report(request: Request) -> Response:

@@ -15,6 +15,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from features.errors import ImpelError, SettingError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 READY = "Impel is ready at "
 _START_SECONDS = 600
 _STOP_SECONDS = 15
+_ATTENDED = "--attended"
 _VARIABLES = {
     "data": "IMPEL_DATA",
     "model": "IMPEL_MODEL",
@@ -103,7 +105,8 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
 def running(*, host: str = "127.0.0.1", port: int = 0, **settings: str | float | Path | None) -> Iterator[str]:
     """Serve in a process of its own and yield its address, `http://host:port`, once it is ready; stop it at the end.
 
-    Parameters are those of `launch`.
+    The end of its standard input is what stops it, so it stops when this process ends, too, in whatever way. Parameters
+    are those of `launch`.
 
     Raises
     ------
@@ -112,18 +115,17 @@ def running(*, host: str = "127.0.0.1", port: int = 0, **settings: str | float |
     """
     with tempfile.NamedTemporaryFile("w+", prefix="impel-serve-", suffix=".log") as log:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "serving.launch", host, str(port)],
+            [sys.executable, "-m", "serving.launch", host, str(port), _ATTENDED],
             env={**os.environ, **_environment(settings)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
         )
         try:
             yield _when_ready(process, Path(log.name))
         finally:
-            process.terminate()
             try:
-                process.wait(_STOP_SECONDS)
+                process.communicate(timeout=_STOP_SECONDS)  # which closes its standard input
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -142,6 +144,13 @@ def _when_ready(process: subprocess.Popen[bytes], log: Path) -> str:
             raise ImpelError(f"The service did not start: {said}")
         time.sleep(0.05)
     raise ImpelError(f"The service was not ready within {_START_SECONDS} seconds; its data may be too large.")
+
+
+def _stop_with_input() -> None:
+    """Stop this process, as SIGTERM does, at the end of its standard input."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _environment(settings: dict[str, Any]) -> dict[str, str]:
@@ -172,6 +181,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
+    if _ATTENDED in sys.argv:
+        Thread(target=_stop_with_input, daemon=True).start()
     try:
         launch(host=sys.argv[1], port=int(sys.argv[2]))
     except ImpelError as error:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from serving.answers import Answers
     from serving.backtest import BacktestResponse
     from serving.feedback import Feedback
+    from serving.log_storage import LogStorage
 
 _CHALLENGER = "models:/impel@challenger"
 
@@ -40,7 +41,7 @@ def load() -> Answers:
     from serving import feedback as loop  # noqa: PLC0415
 
     as_of = _as_of()
-    if (log := _folder("IMPEL_LOG")) is not None:
+    if (log := _log()) is not None:
         loop.check(log)
     return _answers(_model(), _store(), as_of)
 
@@ -70,7 +71,7 @@ def feedback() -> Feedback:
     """Return what records the answers and takes outcomes."""
     from serving.feedback import Feedback  # noqa: PLC0415
 
-    return Feedback(_folder("IMPEL_LOG"))
+    return Feedback(_log())
 
 
 @cache
@@ -146,6 +147,13 @@ def _made() -> str:
 
 def _model() -> str:
     return os.environ.get("IMPEL_MODEL") or fetch.default_model()
+
+
+def _log() -> LogStorage | None:
+    from serving.log_storage import log_storage  # noqa: PLC0415
+
+    where = os.environ.get("IMPEL_LOG")
+    return log_storage(where) if where else None
 
 
 def _folder(name: str) -> Path | None:

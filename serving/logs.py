@@ -12,7 +12,7 @@ from functools import lru_cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from serving.counters import answers
+from serving.metrics import metrics
 from serving.request import REQUEST, Request
 from serving.routes import template
 
@@ -46,8 +46,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-        sane = len(given) == 1 and _SANE.fullmatch(given[0])
-        request = Request(given[0].decode() if sane else token_hex(16))
+        sane = len(given) == 1 and _SANE.fullmatch(given[0]) is not None
+        request = Request(given[0].decode() if sane else token_hex(16), given=sane)
         before = REQUEST.set(request)
         start = time.perf_counter()
         status = 0
@@ -83,7 +83,7 @@ class RequestLog:
 @lru_cache(maxsize=1024)
 def _counted(route: str, status: int) -> Any:
     """Return the counter of the answers of a route with a status; to look for it takes longer than to count."""
-    return answers().labels(route, str(status))
+    return metrics().answers.labels(route, str(status))
 
 
 class JsonFormatter(logging.Formatter):

@@ -20,13 +20,36 @@ _TENTHS = np.linspace(0, 1, 11)
 
 
 class Metrics:
-    """Counters and gauges; one object per process, see `metrics`."""
+    """Counters and gauges; one object per process, see `metrics`.
+
+    Attributes
+    ----------
+    answers : by route and status
+        All answers, those included that were refused before any work began.
+    reloads : by role and outcome
+        Models and data that were loaded or refused while serving.
+    refused : by role
+        Whether what should answer now is refused, so that something older answers.
+    shadows : by outcome
+        Requests that were offered to the challenger.
+    """
 
     def __init__(self) -> None:
         # Late: it looks for PROMETHEUS_MULTIPROC_DIR when it is imported, which BentoML sets after this module is.
         import prometheus_client  # noqa: PLC0415
 
         counter, gauge = prometheus_client.Counter, prometheus_client.Gauge
+        self.answers = counter("impel_answers", "Answers by route and status.", ["route", "status"])
+        self.reloads = counter("impel_reloads", "Models and data loaded or refused while serving.", ["role", "outcome"])
+        self.refused = gauge(
+            "impel_reload_refused",
+            "1 while what should answer is refused and something older answers.",
+            ["role"],
+            multiprocess_mode="livemax",
+        )
+        self.shadows = counter(
+            "impel_shadow_requests", "Requests scored by the challenger, failed or left out.", ["outcome"]
+        )
         self._predictions = counter(
             "impel_predictions", "Predictions answered.", ["endpoint", "model_version", "support"]
         )
@@ -50,6 +73,13 @@ class Metrics:
         self._written = counter("impel_log_written", "Predictions written to the log.")
         self._dropped = counter("impel_log_dropped", "Predictions that could not be logged.")
         self._failures = counter("impel_log_failures", "Parts of the log that could not be written at the first try.")
+        # What is not there yet cannot be watched.
+        for role in ("champion", "challenger"):
+            self.refused.labels(role).set(0)
+            for outcome in ("loaded", "refused"):
+                self.reloads.labels(role, outcome)
+        for outcome in ("scored", "failed", "left-out"):
+            self.shadows.labels(outcome)
 
     def show_model(self, version: str, as_of: datetime, *, before: str | None = None) -> None:
         """Say which model answers from now on, out of what was known when, and which one no longer does."""

@@ -52,7 +52,7 @@ CODES = {
     422: ("invalid-request", "The request cannot be answered."),
     429: ("overloaded", "Too many requests at once; try again in a moment."),
     500: ("internal", "Something went wrong inside; the service's log says what."),
-    501: ("no-log", "This service keeps no log; start it with --log FOLDER to report outcomes."),
+    501: ("no-log", "This service keeps no log; start it with --log LOG to report outcomes."),
     503: ("overloaded", "The service cannot answer now; try again in a moment."),
     504: ("timeout", "The answer took too long; ask for fewer accounts at a time."),
 }

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 MOST_QUEUED = 20_000
 """Predictions that wait for the thread at most; further ones are dropped, and counted."""
 
+_STOP_SECONDS = 10.0
+
 
 class Recorder:
     """A bounded queue of answers and the thread that empties it once a second.
@@ -61,7 +63,9 @@ class Recorder:
     def close(self) -> None:
         """Write what is waiting and stop."""
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=_STOP_SECONDS)
+        if self._thread.is_alive():
+            logger.warning("predictions that still wait for the log are lost: it does not answer")
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):

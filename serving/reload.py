@@ -10,7 +10,8 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from features.errors import BundleError, DataError, ImpelError, TrackingError
-from serving import counters, schemas
+from serving import schemas
+from serving.metrics import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ class Live:
                 origin = self._find()
                 if self.loaded is None or origin != self.loaded.origin:
                     self.put(self._load(), origin)
-                    counters.reloads().labels(self.role, "loaded").inc()
+                    metrics().reloads.labels(self.role, "loaded").inc()
                     logger.info("loaded", extra={"fields": {"role": self.role, "model": origin.model}})
             self._accept()
         except ImpelError as error:
@@ -121,15 +122,15 @@ class Live:
 
     def _accept(self) -> None:
         self.refused, self._said = None, ""
-        counters.refused().labels(self.role).set(0)
+        metrics().refused.labels(self.role).set(0)
 
     def _refuse(self, code: str, origin: Origin | None, message: str, *, trace: bool = False) -> None:
         """Report what was refused, and write it into the log when it is news."""
-        counters.refused().labels(self.role).set(1)
+        metrics().refused.labels(self.role).set(1)
         if message == self._said:
             return
         self._said = message
-        counters.reloads().labels(self.role, "refused").inc()
+        metrics().reloads.labels(self.role, "refused").inc()
         # The message may name a folder: it is for the log alone.
         self.refused = schemas.Refused(code=code, since=datetime.now(UTC))
         fields = {"role": self.role, "code": code, "model": origin and origin.model, "reason": message}

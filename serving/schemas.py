@@ -262,7 +262,7 @@ class OutcomesRequest(Asked):
 
 
 class OutcomesResponse(Answered):
-    """All are on disk. Repeated: known with the same values. Corrected: known with others, and closed later now."""
+    """All are stored. Repeated: known with the same values. Corrected: known with others, and closed later now."""
 
     accepted: int
     repeated: int

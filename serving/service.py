@@ -3,9 +3,9 @@
 Settings come from the environment: IMPEL_DATA (the source, or an event store), IMPEL_MODEL (a bundle folder or a
 registry name; by default what the bento holds, else the champion), IMPEL_AS_OF, IMPEL_STORE (the folder of the
 prepared event store), IMPEL_SNAPSHOT (what `impel materialize` made of it; otherwise one is made at the start),
-IMPEL_TRACKING_URI, IMPEL_BACKTEST (the folder that `impel backtest` wrote, for the console), IMPEL_LOG (the folder that
-predictions and outcomes are logged in), IMPEL_KEYS (the file of the API keys), IMPEL_WITHOUT_KEYS, IMPEL_RATE_LIMIT,
-IMPEL_RELOAD_SECONDS, IMPEL_SHADOW_SHARE and IMPEL_SHADOW_MODEL. `impel serve` sets them.
+IMPEL_TRACKING_URI, IMPEL_BACKTEST (the folder that `impel backtest` wrote, for the console), IMPEL_LOG (the folder or
+database that predictions and outcomes are logged in), IMPEL_KEYS (the file of the API keys), IMPEL_WITHOUT_KEYS,
+IMPEL_RATE_LIMIT, IMPEL_RELOAD_SECONDS, IMPEL_SHADOW_SHARE and IMPEL_SHADOW_MODEL. `impel serve` sets them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, nearest
-from serving import counters, loading, openapi, raw, schemas, static
+from serving import loading, openapi, raw, schemas, static
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
@@ -72,7 +72,6 @@ class _Impel:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
         seconds = number("IMPEL_RELOAD_SECONDS", 30.0)
         share = number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
-        counters.start()
         sys.setswitchinterval(_SWITCH)
         self._limiter = CapacityLimiter(_THREADS)
         self._live = _PAGES.state.live = loading.champion()

@@ -28,7 +28,7 @@ VARIABLES = {
     "IMPEL_RATE_LIMIT": "requests a second of each API key",
     "IMPEL_SNAPSHOT": "folder of what `impel materialize` made; by default made anew at every start",
     "IMPEL_BACKTEST": "folder of what `impel backtest` wrote, for the console; by default it shows none",
-    "IMPEL_LOG": "folder in which the service logs predictions and outcomes",
+    "IMPEL_LOG": "where the service logs predictions and outcomes: a folder, or postgresql://user@host/database",
     "IMPEL_RELOAD_SECONDS": "how often the service looks for another champion and for appended rows; 0 for never",
     "IMPEL_SHADOW_SHARE": "share of the predictions that a challenger makes, too, for the log only",
     "IMPEL_SHADOW_MODEL": "that challenger; by default the registry's",

@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from serving import counters
+from serving.metrics import metrics
 
 if TYPE_CHECKING:
     from serving import schemas
@@ -59,7 +59,7 @@ class Shadow:
         try:
             self._queue.put_nowait((copy_context(), request, answer))
         except Full:
-            counters.shadows().labels("left-out").inc()
+            metrics().shadows.labels("left-out").inc()
 
     def _work(self) -> None:
         while not self._stop.is_set():
@@ -76,10 +76,10 @@ class Shadow:
         try:
             found = loaded.answers.predict(request)
         except Exception:
-            counters.shadows().labels("failed").inc()
+            metrics().shadows.labels("failed").inc()
             logger.exception("the challenger failed")
             return
-        counters.shadows().labels("scored").inc()
+        metrics().shadows.labels("scored").inc()
         fields = {
             "model": found.model_version,
             "champion": answer.model_version,

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from urllib.parse import quote
 from tests import debian
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PASSWORD = "s3cret/pässword"
 
@@ -31,9 +32,18 @@ def _installed() -> Path | None:
     return next(iter(sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: the URL of its database, and how it is stopped at once and started again."""
+
+    url: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
+
+
 @contextmanager
-def server(bin_folder: Path) -> Iterator[str]:
-    """Run a server and give the URL of its database; it is gone afterwards, with all that it held."""
+def server(bin_folder: Path) -> Iterator[Server]:
+    """Run a server; it is gone afterwards, with all that it held."""
     folder = Path(tempfile.mkdtemp(prefix="impel-postgres-"))
     # The server refuses to run as root: then it runs as the user that comes with its package.
     as_user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
@@ -49,6 +59,15 @@ def server(bin_folder: Path) -> Iterator[str]:
         log = folder / f"{program}.log"
         with log.open("w") as file:
             subprocess.run(command, check=True, stdout=file, stderr=file, cwd=folder, timeout=120, **as_user)
+
+    def control(*arguments: str) -> None:
+        run("pg_ctl", "-D", str(data), "-w", "-t", "100", *arguments)
+
+    def start() -> None:
+        control("-l", str(folder / "server.log"), "-o", settings, "start")
+
+    def stop() -> None:
+        control("-m", "immediate", "stop")
 
     settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=16MB"
     try:
@@ -66,10 +85,11 @@ def server(bin_folder: Path) -> Iterator[str]:
             "-E",
             "UTF8",
         )
-        run("pg_ctl", "-D", str(data), "-w", "-t", "100", "-l", str(folder / "server.log"), "-o", settings, "start")
+        start()
         try:
-            yield f"postgresql://impel:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
+            yield Server(f"postgresql://impel:{quote(PASSWORD, safe='')}@/postgres?host={folder}", stop, start)
         finally:
-            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+            if (data / "postmaster.pid").exists():
+                stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

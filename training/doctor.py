@@ -19,12 +19,13 @@ from packaging.specifiers import SpecifierSet
 
 from features import EventStore, open_tables
 from features.catalogue import digest
-from features.errors import ImpelError, nearest, without_password
+from features.errors import ImpelError, LogError, nearest, without_password
 from features.manifest import Manifest, is_store
 from features.prepare import MEMORY
 from serving.bundle import Bundle
 from serving.fetch import locate
 from serving.libraries import needs
+from serving.log_storage import log_storage
 from serving.settings import VARIABLES, home, sqlite_file, tracking_uri
 from serving.spec import environment
 
@@ -76,6 +77,7 @@ def examine(data: str | None, *, model: str, tracking: str | None, port: int, pr
         "home": _home,
         "variables": _variables,
         "keys": _keys,
+        "log": _log,
         "port": lambda: _port(port),
         "registry": lambda: _registry(place),
         "model": lambda: _model(model, place),
@@ -200,6 +202,18 @@ def _keys() -> Iterator[Finding]:
         yield Finding("keys", "warning", f"others may read {name} (mode {mode:o}); chmod 600 {name}")
     else:
         yield Finding("keys", "ok", name)
+
+
+def _log() -> Iterator[Finding]:
+    where = os.environ.get("IMPEL_LOG")
+    if not where:
+        return
+    try:
+        there = log_storage(where).exists()
+    except LogError as error:
+        yield Finding("log", "error", f"{error} Start the database, or correct IMPEL_LOG.")
+        return
+    yield Finding("log", "ok", f"{without_password(where)}{'' if there else ', which will be made'}")
 
 
 def _port(port: int) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ import pandas as pd
 
 from features import EventStore, open_tables
 from features.checks import check
-from features.errors import DataError, SettingError, nearest, without_password
+from features.errors import DataError, LogError, SettingError, nearest, without_password
 from features.manifest import Manifest, is_store
-from serving.prediction_log import is_log, keep_reference, log_answers
+from serving.log_storage import log_storage
+from serving.prediction_log import log_answers
 from serving.settings import home
 from training import console
 from training.reported import fresh
@@ -21,6 +22,7 @@ from training.reported import fresh
 if TYPE_CHECKING:
     from features.checks import CheckReport
     from features.sources import Tables
+    from serving.log_storage import LogStorage
     from serving.predictor import Predictor
     from training.reported import Reported
 
@@ -66,8 +68,8 @@ def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
     """
     store = EventStore(folder)
     source: str | dict[str, pd.DataFrame] = new
-    if is_log(new):
-        reported = fresh(Path(new), store)
+    if _is_log(new):
+        reported = fresh(new, store)
         _say_left(reported)
         source = reported.tables
         if not source:
@@ -78,6 +80,15 @@ def append(folder: Path, new: str) -> tuple[EventStore, dict[str, int]]:
         _refuse_errors(report, new, see=f"impel check {new} --store {folder}")
         with console.progress("appending") as tell:
             return store.append(tables, progress=tell), report.tables
+
+
+def _is_log(new: str) -> bool:
+    """Say whether NEW is a log; a database may hold tables instead."""
+    try:
+        storage = log_storage(new)
+    except SettingError:  # a URL of something else
+        return False
+    return storage.exists()
 
 
 def _say_left(reported: Reported) -> None:
@@ -111,16 +122,19 @@ def _refuse_errors(report: CheckReport, data: str, *, see: str) -> None:
 
 
 def log_predictions(
-    folder: Path, predictor: Predictor, answer: pd.DataFrame, X: pd.DataFrame, *, pairs: pd.DataFrame
+    log: LogStorage, predictor: Predictor, answer: pd.DataFrame, X: pd.DataFrame, *, pairs: pd.DataFrame
 ) -> None:
     """Log answers of a predictor as the service does; SettingError where they cannot be written."""
     fee = pairs["fee"].to_numpy(np.float64, na_value=np.nan) if "fee" in pairs else np.full(len(pairs), np.nan)
     bundle = predictor.bundle
     try:
-        log_answers(folder, answer, X, fee=fee, digest=bundle.metadata.catalogue_digest)
-        keep_reference(folder, predictor.version, bundle.reference)
+        if bundle.reference is not None:
+            log.keep_reference(predictor.version, bundle.reference.model_dump_json())
+        log_answers(log, answer, X, fee=fee, digest=bundle.metadata.catalogue_digest)
+    except LogError:
+        raise
     except OSError as error:
-        raise SettingError(f"The prediction log {folder} cannot be written to: {error.strerror}.") from None
+        raise SettingError(f"The prediction log cannot be written to: {error.strerror}.") from None
 
 
 def read(path: Path) -> pd.DataFrame:

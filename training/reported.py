@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from features.problems import literal
-from serving.outcomes import CONTRACT_COLUMNS, FILE
-from serving.prediction_log import parts
+from serving.log_folder import OUTCOMES
+from serving.log_storage import log_storage
+from serving.outcomes import CONTRACT_COLUMNS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from features.store import EventStore
+    from serving.log_folder import LogFolder
 
 _KEY = ["campaign_id", "account_id"]
 _CAMPAIGN = ("vertical", "goal", "topics", "brief", "starts_at", "ends_at", "attribution_days", "budget")
@@ -43,16 +45,16 @@ class Reported:
     late: int = 0
 
 
-def outcomes(folder: Path) -> pd.DataFrame:
+def outcomes(log: LogFolder) -> pd.DataFrame:
     """Return the last word on each activation that was reported, as texts; columns of the contract and request_id."""
-    parts(folder)  # says what is wrong where it is no log
-    if not (folder / FILE).is_file():
+    file = log.folder / OUTCOMES
+    if not file.is_file():
         return pd.DataFrame(columns=[*CONTRACT_COLUMNS, "request_id"], dtype="str")
-    found = pd.read_csv(folder / FILE, dtype="str", keep_default_na=False, na_values=[""])
+    found = pd.read_csv(file, dtype="str", keep_default_na=False, na_values=[""])
     return found.drop_duplicates(_KEY, keep="last").drop(columns="received_at").reset_index(drop=True)
 
 
-def fresh(folder: Path, store: EventStore) -> Reported:
+def fresh(log: str | Path, store: EventStore) -> Reported:
     """Return what a store can take in of a log.
 
     Campaigns that the store lacks are made from the last brief that was asked about under their campaign_id, or in the
@@ -61,8 +63,13 @@ def fresh(folder: Path, store: EventStore) -> Reported:
     Raises
     ------
     DataError
-        Where the folder is no log.
+        Where there is no log.
     """
+    with log_storage(log).local(days=0) as folder:
+        return _fresh(folder, store)
+
+
+def _fresh(folder: LogFolder, store: EventStore) -> Reported:
     found = outcomes(folder)
     stored = store.activations()[[*_KEY, "actions"]].rename(columns={"actions": "stored"})
     found = found.merge(stored, on=_KEY, how="left")
@@ -82,9 +89,9 @@ def fresh(folder: Path, store: EventStore) -> Reported:
     return Reported(tables | _campaigns(new), waiting, late)
 
 
-def _briefs(folder: Path, wanted: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _briefs(log: LogFolder, wanted: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the last brief that was logged of each campaign of some outcomes."""
-    files = parts(folder)
+    files = log.parts()
     if wanted.empty or not files:
         return {}
     listed = ", ".join(literal(str(file)) for file in files)

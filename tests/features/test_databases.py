@@ -41,26 +41,20 @@ SQL_TYPES = {
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[str]:
+def database(server: postgres.Server) -> str:
     """The URL of a real PostgreSQL database with the small tables."""
-    programs = postgres.programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed and cannot be (as root: apt-get install -y postgresql)")
     dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi")
-    with postgres.server(programs) as url:
-        with dbapi.connect(url) as connection, connection.cursor() as cursor:
-            for name, frame in small_tables().items():
-                columns = ", ".join(
-                    f'"{c.name}" {SQL_TYPES[c.kind]}' for c in CONTRACT[name].columns if c.name in frame
-                )
-                cursor.execute(f"CREATE TABLE {name} ({columns})")
-                cursor.adbc_ingest(f"new_{name}", pa.Table.from_pandas(frame, preserve_index=False), mode="create")
-                listed = ", ".join(f'"{column}"' for column in frame.columns)
-                cursor.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM new_{name}")
-                cursor.execute(f"DROP TABLE new_{name}")
-            cursor.execute("CREATE TABLE notes (text text)")
-            connection.commit()
-        yield url
+    with dbapi.connect(server.url) as connection, connection.cursor() as cursor:
+        for name, frame in small_tables().items():
+            columns = ", ".join(f'"{c.name}" {SQL_TYPES[c.kind]}' for c in CONTRACT[name].columns if c.name in frame)
+            cursor.execute(f"CREATE TABLE {name} ({columns})")
+            cursor.adbc_ingest(f"new_{name}", pa.Table.from_pandas(frame, preserve_index=False), mode="create")
+            listed = ", ".join(f'"{column}"' for column in frame.columns)
+            cursor.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM new_{name}")
+            cursor.execute(f"DROP TABLE new_{name}")
+        cursor.execute("CREATE TABLE notes (text text)")
+        connection.commit()
+    return server.url
 
 
 MYSQL_TYPES = {
@@ -207,9 +201,9 @@ def test_a_mariadb_that_cannot_be_read_tells_no_password(maria: str) -> None:
     right = quote(mariadb.PASSWORD, safe="")
     socket = maria.partition("?")[2]
     wrong = {
-        maria.replace(right, "wr0ng"): r"cannot be read \(Access denied for user 'impel'@'localhost'",
-        f"mysql://impel:{right}@localhost/nowhere?{socket}": "cannot be read .*nowhere",
-        f"mariadb://impel:{right}@127.0.0.1:1/impel": r"cannot be read \(Can't connect to MySQL server on '127.0.0.1'",
+        maria.replace(right, "wr0ng"): r"cannot be used \(Access denied for user 'impel'@'localhost'",
+        f"mysql://impel:{right}@localhost/nowhere?{socket}": "cannot be used .*nowhere",
+        f"mariadb://impel:{right}@127.0.0.1:1/impel": r"cannot be used \(Can't connect to MySQL server on '127.0.0.1'",
         f"mysql://impel:{right}@localhost": "names no database; write mysql://user:password@host/database",
         f"mysql://impel:{right}@localhost/impel?ssl=1": "has 'ssl', which is not known; write mysql://",
     }
@@ -223,7 +217,7 @@ def test_a_mariadb_that_cannot_be_read_tells_no_password(maria: str) -> None:
 def test_a_value_that_breaks_off_a_stream_is_one_line(maria: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "_BATCH", 7)
     monkeypatch.setattr(databases, "_mysql_type", lambda _: pa.int64())
-    with pytest.raises(DataError, match=r"The database mysql://impel:\*\*\*@.* cannot be read") as caught:
+    with pytest.raises(DataError, match=r"The database mysql://impel:\*\*\*@.* cannot be used") as caught:
         open_tables(maria)
     assert "\n" not in str(caught.value)
 
@@ -266,7 +260,7 @@ def test_a_wrong_password_is_not_told(database: str) -> None:
     secret = "wr0ng"
     before, _, after = database.partition("impel:")
     url = f"{before}impel:{secret}@{after.partition('@')[2]}"
-    with pytest.raises(DataError, match=r"The database postgresql://impel:\*\*\*@/.* cannot be read") as caught:
+    with pytest.raises(DataError, match=r"The database postgresql://impel:\*\*\*@/.* cannot be used") as caught:
         open_tables(url)
     assert secret not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -29,6 +29,7 @@ from tests.models import made_bundle
 from training.marketplace import simulate
 
 ROOT = Path(__file__).parents[2]
+NOT_SERVED = ("lightgbm", "matplotlib", "mlflow", "optuna", "sklearn")
 AS_OF = "2026-06-01T12:00:00Z"
 
 
@@ -61,6 +62,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     with tarfile.open(built.path) as archive:
         archive.extractall(folder / "empty", filter="data")
     _bring_compiled(folder / "empty" / "src")
+    (folder / "without").mkdir()
+    for name in NOT_SERVED:
+        (folder / "without" / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module {name} in a bento')\n")
     return World(folder, bundle, built, store)
 
 
@@ -79,10 +83,10 @@ def _bring_compiled(source: Path) -> None:
 
 
 def clean(world: World) -> dict[str, str]:
-    """Return an environment with nothing of the checkout in it, and only the data named."""
+    """Return an environment with nothing of the checkout in it, only the data named, and no library of training."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     settings = {"IMPEL_STORE": str(world.store.folder), "IMPEL_AS_OF": AS_OF, "IMPEL_HOME": str(world.folder / "none")}
-    return kept | settings
+    return kept | settings | {"PYTHONPATH": str(world.folder / "without")}
 
 
 def test_it_holds_code_the_model_and_its_lineage(world: World) -> None:
@@ -110,8 +114,9 @@ def test_it_asks_for_exact_versions_and_no_more_than_serving_needs(world: World)
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in lines)
     named = [line.split("==")[0] for line in lines]
     assert len(named) == len(set(named))
-    assert {"bentoml", "duckdb", "jinja2", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "pydantic"} <= set(named)
-    assert not {"mlflow", "scikit-learn", "matplotlib", "impel"} & set(named)
+    assert {"bentoml", "duckdb", "jinja2", "numba", "numpy", "pandas", "pyarrow", "pydantic"} <= set(named)
+    assert "adbc-driver-postgresql" in named, "for a log in a database"
+    assert not {"lightgbm", "mlflow", "optuna", "scikit-learn", "matplotlib", "uv", "impel"} & set(named)
 
 
 def test_it_serves_from_an_empty_folder_what_the_predictor_answers(world: World) -> None:

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -60,6 +61,16 @@ def test_variables_set_are_known() -> None:
     given = {*objects()["ConfigMap"]["data"], *image_environment()}
     assert {name for name in given if name.startswith("IMPEL")} <= set(VARIABLES)
     assert all(isinstance(value, str) for value in objects()["ConfigMap"]["data"].values())
+
+
+def test_pods_share_a_log_whose_password_is_in_a_secret() -> None:
+    where = urlsplit(objects()["ConfigMap"]["data"]["IMPEL_LOG"])
+    assert (where.scheme, where.password) == ("postgresql", None), "a folder would be each pod's own"
+    (given,) = container()["env"]
+    assert (given["name"], *given["valueFrom"]) == ("PGPASSWORD", "secretKeyRef")
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    secret = given["valueFrom"]["secretKeyRef"]
+    assert f"kubectl create secret generic {secret['name']} --from-file {secret['key']}" in operations
 
 
 def test_ports_fit_together() -> None:

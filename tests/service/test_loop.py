@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -19,8 +21,8 @@ from features import EventStore, build, catalogue, open_tables
 from serving import schemas
 from serving.bundle import Bundle
 from serving.launch import running
-from serving.outcomes import FILE, OutcomeLog
-from serving.prediction_log import PredictionLog, parts
+from serving.log_folder import OUTCOMES, LogFolder
+from serving.log_storage import log_storage
 from serving.reference import Reference
 from training.cli import main
 from training.marketplace import simulate
@@ -118,12 +120,16 @@ def _use(world: World, tables: dict[str, pd.DataFrame]) -> None:
                 del brief["campaign_id"]
             fees = zip(hired["account_id"], hired["fee"], strict=True)
             asked = [{"account_id": account, **({} if np.isnan(fee) else {"fee": fee})} for account, fee in fees]
-            answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked})
+            headers = {"x-request-id": "job-7"}  # each time
+            answer = client.post("/v1/predict", json={"brief": brief, "candidates": asked}, headers=headers)
             assert answer.status_code == 200, answer.text
-            assert answer.json()["request_id"] == answer.headers["x-request-id"], "one request has one id"
+            assert answer.headers["x-request-id"] == "job-7"
+            assert answer.json()["request_id"].startswith("job-7-")
             world.answers[str(campaign)] = answer.json()
         unnamed = {name: value for name, value in brief.items() if name != "campaign_id"}
-        world.answers["rank"] = client.post("/v1/rank", json={"brief": unnamed, "limit": 3}).json()
+        answer = client.post("/v1/rank", json={"brief": unnamed, "limit": 3})
+        assert answer.json()["request_id"] == answer.headers["x-request-id"], "one request has one id"
+        world.answers["rank"] = answer.json()
         first, answer = next(iter(world.answers.items()))
         rows = [_outcome(row) for row in world.later.to_dict("records")]
         rows = [row | ({"request_id": answer["request_id"]} if row["campaign_id"] == first else {}) for row in rows]
@@ -163,15 +169,15 @@ def _outcome(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _while_the_disk_does_not_take_any(world: World, client: httpx.Client, row: dict[str, Any]) -> None:
-    (world.log / FILE).rename(world.log / "away")
-    (world.log / FILE).mkdir()
+    (world.log / OUTCOMES).rename(world.log / "away")
+    (world.log / OUTCOMES).mkdir()
     world.reports.append(client.post("/v1/outcomes", json={"outcomes": [{**row, "campaign_id": "other"}]}))
-    (world.log / FILE).rmdir()
-    (world.log / "away").rename(world.log / FILE)
+    (world.log / OUTCOMES).rmdir()
+    (world.log / "away").rename(world.log / OUTCOMES)
 
 
 def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None:
-    logged = pd.concat([pd.read_parquet(part) for part in parts(world.log)])
+    logged = pd.concat([pd.read_parquet(part) for part in LogFolder(world.log).parts()])
     answered = [
         (answer["request_id"], each["account_id"], each["likelihood"], each["at_least"], each["actions_high"])
         for answer in world.answers.values()
@@ -189,6 +195,10 @@ def test_every_prediction_is_in_the_log_as_it_was_answered(world: World) -> None
     assert first["log_followers"] == np.float32(X["log_followers"].iloc[0])
 
 
+def test_an_id_that_is_sent_twice_names_two_answers(world: World) -> None:
+    assert len({answer["request_id"] for answer in world.answers.values()}) == len(world.answers)
+
+
 def test_predictions_of_files_are_logged_too(world: World, tmp_path: Path) -> None:
     store = EventStore(world.home / "store")
     pairs = store.activations()[[*KEY, "decided_at", "fee"]].tail(5)
@@ -196,7 +206,7 @@ def test_predictions_of_files_are_logged_too(world: World, tmp_path: Path) -> No
     arguments = ("--pairs", tmp_path / "pairs.csv", "--model", world.home / "model", "--out", tmp_path / "a.parquet")
     assert impel("predict", world.home / "store", *arguments, "--log", tmp_path / "log").exit_code == 0
     answer = pd.read_parquet(tmp_path / "a.parquet")
-    logged = pd.concat([pd.read_parquet(part) for part in parts(tmp_path / "log")])
+    logged = pd.concat([pd.read_parquet(part) for part in LogFolder(tmp_path / "log").parts()])
     for name in (*KEY, "likelihood", "at_least", "support", "model_version"):
         assert logged[name].tolist() == answer[name].tolist(), name
     assert logged["decided_at"].dt.tz_localize(None).tolist() == pairs["decided_at"].tolist()
@@ -218,6 +228,35 @@ def test_outcomes_are_answered_for_once_they_are_kept(world: World) -> None:
     assert (no_disk.status_code, no_disk.json()["code"]) == (503, "not-stored")
     assert no_disk.headers["retry-after"]
     assert str(world.home) not in no_disk.text
+
+
+def test_a_log_in_a_database_tells_the_same(world: World, log_url: str, tmp_path: Path) -> None:
+    storage = log_storage(log_url)
+    for number, part in enumerate(LogFolder(world.log).parts()):
+        storage.write(f"{number}", pq.read_table(part, read_dictionary=["brief"]), writer="service", dropped=0)
+    storage.keep_reference("model", (world.log / "models" / "model.json").read_text())
+    first, answer = next(iter(world.answers.items()))
+    rows = [_outcome(row) for row in world.later.to_dict("records")]
+    rows = [row | ({"request_id": answer["request_id"]} if row["campaign_id"] == first else {}) for row in rows]
+    storage.outcomes().report([schemas.Outcome.model_validate_json(json.dumps(row)) for row in rows])
+    stores = [shutil.copytree(world.home / "store", tmp_path / name) for name in ("folder", "database")]
+    for store, log in zip(stores, (world.log, log_url), strict=True):
+        assert json.loads(impel("append", store, log, "--json").stdout)["appended"]["outcomes"] == len(world.later)
+    pd.testing.assert_frame_equal(*(EventStore(store).activations() for store in stores))
+    pd.testing.assert_frame_equal(*(EventStore(store).campaigns for store in stores))
+
+    for options in ((), ("--days", 1), ("--data", world.home / "store")):
+        told = [json.loads(impel("monitor", log, "--json", *options).stdout) for log in (world.log, log_url)]
+        assert told[0] == told[1]
+    assert told[1]["log"]["joined"] == len(world.later)
+
+    pairs = EventStore(world.home / "store").activations()[[*KEY, "decided_at", "fee"]].tail(5)
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    arguments = ("--pairs", tmp_path / "pairs.csv", "--model", world.home / "model", "--out", tmp_path / "a.csv")
+    assert impel("predict", world.home / "store", *arguments, "--log", log_url).exit_code == 0
+    with storage.local(days=30) as folder:
+        logged = pd.concat([pd.read_parquet(part) for part in folder.parts()])
+    assert logged.loc[logged["endpoint"] == "file", "account_id"].tolist() == pairs["account_id"].tolist()
 
 
 def test_what_was_predicted_reported_and_appended_is_learnt_from(world: World) -> None:
@@ -258,12 +297,13 @@ def test_what_was_predicted_reported_and_appended_is_learnt_from(world: World) -
 
 
 def test_what_cannot_be_appended_yet_waits_and_is_named(world: World, tmp_path: Path) -> None:
-    PredictionLog(tmp_path / "log")
+    log = LogFolder(tmp_path / "log")
+    log.create()
     store = world.home / "store"
     assert impel("append", store, tmp_path / "log").exit_code == 0, "nothing was reported"
     row = world.later.to_dict("records")[0]
     unknown = [_outcome({**row, "campaign_id": "nobody's"}), _outcome({**row, "account_id": "nobody"})]
-    OutcomeLog(tmp_path / "log").report([schemas.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
+    log.outcomes().report([schemas.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
     result = impel("append", store, tmp_path / "log")
     assert result.exit_code == 0
     for unknown in ("account", "campaign"):

@@ -17,7 +17,9 @@ import pytest
 
 from features.catalogue import CATEGORIES
 from features.errors import DataError, SettingError
-from serving.prediction_log import COLUMNS, DROPPED, Answered, PredictionLog, Values, parts, table_of
+from serving.log_folder import DROPPED, LogFolder
+from serving.log_storage import log_storage
+from serving.prediction_log import COLUMNS, Answered, PredictionLog, Values, table_of
 from serving.recorder import Recorder
 from serving.schemas import Brief
 from tests.models import NUMBERS, made_features
@@ -64,12 +66,19 @@ def answered(rows: int, *, seed: int = 0, **brief: Any) -> Answered:
 
 
 def logged(folder: Path) -> pd.DataFrame:
-    return pd.concat([pd.read_parquet(part) for part in parts(folder)], ignore_index=True)
+    return pd.concat([pd.read_parquet(part) for part in LogFolder(folder).parts()], ignore_index=True)
+
+
+def log_in(folder: Path, **options: float) -> PredictionLog:
+    """Return a log in a folder, which is made where it is not there."""
+    storage = LogFolder(folder)
+    storage.create()
+    return PredictionLog(storage, **options)  # type: ignore[arg-type]
 
 
 def test_what_was_answered_is_logged_as_it_was(tmp_path: Path) -> None:
     answers = [answered(5, seed=1, campaign_id="c1"), answered(1, seed=2), answered(3, seed=3, brief="new jelly")]
-    log = PredictionLog(tmp_path / "log", part_rows=5)
+    log = log_in(tmp_path / "log", part_rows=5)
     for one in answers:
         log.add(table_of([one]))
     assert (log.written, log.waiting, log.dropped) == (5, 4, 0), "rolled by size"
@@ -89,7 +98,7 @@ def test_what_was_answered_is_logged_as_it_was(tmp_path: Path) -> None:
 
 
 def test_many_threads_record_everything_once(tmp_path: Path) -> None:
-    recorder = Recorder(PredictionLog(tmp_path / "log"), seconds=0.01)
+    recorder = Recorder(log_in(tmp_path / "log"), seconds=0.01)
     answers = [answered(1 + number % 5, seed=number) for number in range(200)]
     with ThreadPoolExecutor(8) as many:
         assert all(many.map(recorder.record, answers))
@@ -99,35 +108,35 @@ def test_many_threads_record_everything_once(tmp_path: Path) -> None:
 
 
 def test_parts_are_rolled_by_time(tmp_path: Path) -> None:
-    recorder = Recorder(PredictionLog(tmp_path / "log", seconds=0.05), seconds=0.01)
+    recorder = Recorder(log_in(tmp_path / "log", seconds=0.05), seconds=0.01)
     recorder.record(answered(2))
     end = time.monotonic() + 20
-    while not parts(tmp_path / "log") and time.monotonic() < end:
+    while not LogFolder(tmp_path / "log").parts() and time.monotonic() < end:
         time.sleep(0.01)
     assert len(logged(tmp_path / "log")) == 2
     recorder.close()
 
 
 def test_a_full_queue_drops_and_counts_at_once(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "log")
+    log = log_in(tmp_path / "log")
     recorder = Recorder(log, most_queued=10, seconds=3600)
     assert [recorder.record(answered(4)) for _ in range(4)] == [True, True, False, False]
     recorder.close()
     assert (log.written, log.dropped) == (8, 8)
-    (part,) = parts(tmp_path / "log")
+    (part,) = LogFolder(tmp_path / "log").parts()
     assert pq.read_metadata(part).metadata[DROPPED.encode()] == b"8", "whoever reads the log learns of it"
 
 
 def test_a_folder_that_cannot_be_written_to_costs_only_what_finds_no_room(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = PredictionLog(tmp_path / "log", seconds=0, most_waiting=10)
+    log = log_in(tmp_path / "log", seconds=0, most_waiting=10)
     (tmp_path / "log" / "predictions").rename(tmp_path / "away")
     (tmp_path / "log" / "predictions").write_text("")
     for number in range(4):
         log.add(table_of([answered(4, seed=number)]))
     assert (log.written, log.waiting, log.dropped, log.failures) == (0, 10, 6, 4)
-    assert "2 predictions were not logged, 10 wait (the disk says: Not a directory)" in caplog.text
+    assert "2 predictions were not logged, 10 wait (the log cannot be written: Not a directory)" in caplog.text
     (tmp_path / "log" / "predictions").unlink()
     (tmp_path / "away").rename(tmp_path / "log" / "predictions")
     log.add(table_of([answered(4)]))
@@ -148,7 +157,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def test_a_full_disk_leaves_no_half_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    log = PredictionLog(tmp_path / "log")
+    log = log_in(tmp_path / "log")
     log.add(table_of([answered(500)]))
     with files_of_at_most(4000):
         log.close()
@@ -160,16 +169,19 @@ def test_a_full_disk_leaves_no_half_part(tmp_path: Path, caplog: pytest.LogCaptu
 def test_what_holds_something_else_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("")
     with pytest.raises(SettingError, match="holds something that is no prediction log"):
-        PredictionLog(tmp_path)
+        log_in(tmp_path)
     with pytest.raises(SettingError, match="cannot be written to"):
-        PredictionLog(tmp_path / "report.html" / "log")
-    with pytest.raises(DataError, match="no prediction log"):
-        parts(tmp_path)
+        log_in(tmp_path / "report.html" / "log")
+    with pytest.raises(DataError, match="no prediction log"), LogFolder(tmp_path).local(days=1):
+        pass
+    with pytest.raises(SettingError, match="kept in a folder or at postgresql") as refused:
+        log_storage("mysql://impel:secret@host/database")
+    assert "secret" not in str(refused.value)
 
 
 def test_processes_may_make_the_log_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as many:
-        logs = list(many.map(lambda _: PredictionLog(tmp_path / "log"), range(16)))
+        logs = list(many.map(lambda _: log_in(tmp_path / "log"), range(16)))
     for log in logs:
         log.add(table_of([answered(1)]))
         log.close()
@@ -177,7 +189,7 @@ def test_processes_may_make_the_log_at_once(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_being_written_is_not_read(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "log", part_rows=1)
+    log = log_in(tmp_path / "log", part_rows=1)
     log.add(table_of([answered(2)]))
     (tmp_path / "log" / "predictions" / ".later.parquet.unfinished").write_bytes(b"PAR1")
     assert len(logged(tmp_path / "log")) == 2

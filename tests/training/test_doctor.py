@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from features import EventStore, open_tables
 from features.manifest import Manifest
+from serving.log_folder import LogFolder
 from tests.models import made_bundle
 from training.cli import main
 from training.marketplace import simulate
@@ -141,6 +143,21 @@ def test_keys_that_others_may_read(place: Path, tmp_path: Path, monkeypatch: pyt
     for mode, state in ((0o644, "warning"), (0o600, "ok")):
         keys.chmod(mode)
         assert doctor("--model", place / "bundle")[1]["keys"][0] == state
+
+
+def test_a_log_that_is_there_or_will_be_made_or_cannot_be_reached(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = LogFolder(tmp_path / "log")
+    for said in (", which will be made", ""):
+        monkeypatch.setenv("IMPEL_LOG", str(folder.folder))
+        assert doctor("--model", place / "bundle")[1]["log"] == ("ok", f"{folder.folder}{said}")
+        folder.create()
+    monkeypatch.setenv("IMPEL_LOG", "postgresql://impel:secret@127.0.0.1:1/log")
+    state, message = doctor("--model", place / "bundle")[1]["log"]
+    assert state == "error"
+    assert re.search(r"postgresql://impel:\*\*\*@127.0.0.1:1/log cannot be used .* correct IMPEL_LOG\.$", message)
+    assert "secret" not in message
 
 
 def test_data_unprepared_changed_and_damaged(place: Path, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from features.errors import DataError
-from serving.outcomes import OutcomeLog
-from serving.prediction_log import PredictionLog, keep_reference, parts, table_of
+from serving.log_folder import LogFolder
+from serving.prediction_log import table_of
 from serving.reference import Binned, Reference
 from serving.schemas import Outcome
 from tests.models import made_features
-from tests.serving.test_prediction_log import MOMENT, answered, table, values
+from tests.serving.test_prediction_log import MOMENT, answered, log_in, table, values
 from training.monitor import Thresholds, monitor
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ def asked(number: int, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda X
 
 
 def written(folder: Path, answers: list[Answered], *, reference: Reference | None = REFERENCE) -> Path:
-    log = PredictionLog(folder)
+    log = log_in(folder)
     for one in answers:
         log.add(table_of([one]))
+    if reference is not None:
+        log.keep_reference(answers[0].model_version, reference)
     log.close()
-    keep_reference(folder, answers[0].model_version, reference)
     return folder
 
 
@@ -67,7 +68,7 @@ def reported(folder: Path, answers: list[Answered], *, power: float = 1.0, times
                     actions=int(5 * times) if came else 0,
                 )
             )
-    OutcomeLog(folder).report(found)
+    LogFolder(folder).outcomes().report(found)
 
 
 def issues(folder: Path, **limits: float) -> set[str]:
@@ -137,12 +138,12 @@ def test_likelihoods_and_intervals_that_were_not_kept(tmp_path: Path) -> None:
 
 
 def test_what_was_dropped_and_what_is_old(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "log", most_waiting=EACH * BRIEFS // 2, part_rows=10**9)
+    log = log_in(tmp_path / "log", most_waiting=EACH * BRIEFS // 2, part_rows=10**9)
     answers = [replace(asked(number), answered_at=MOMENT + timedelta(days=9)) for number in range(BRIEFS)]
     for one in answers:
         log.add(table_of([one]))
+    log.keep_reference(answers[0].model_version, REFERENCE)
     log.close()
-    keep_reference(tmp_path / "log", answers[0].model_version, REFERENCE)
     found = monitor(tmp_path / "log")
     assert (found.figures["log"]["logged"], found.figures["log"]["dropped"]) == (300, 300)
     assert {one.code for one in found.crossed} == {"IMP101", "IMP109"}
@@ -198,7 +199,7 @@ def test_what_is_asked_about_may_be_compared_with_what_was(tmp_path: Path) -> No
 
 
 def test_a_log_without_predictions_and_a_damaged_reference(tmp_path: Path) -> None:
-    PredictionLog(tmp_path / "log")
+    log_in(tmp_path / "log")
     with pytest.raises(DataError, match="holds no predictions yet"):
         monitor(tmp_path / "log")
     written(tmp_path / "log", [asked(0)])
@@ -206,7 +207,7 @@ def test_a_log_without_predictions_and_a_damaged_reference(tmp_path: Path) -> No
     reference.write_text("{}")
     with pytest.raises(DataError, match="cannot be read"):
         monitor(tmp_path / "log")
-    assert len(parts(tmp_path / "log")) == 1
+    assert len(LogFolder(tmp_path / "log").parts()) == 1
 
 
 def test_values_on_an_edge_stay_on_their_side_as_float32() -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--reasons", is_flag=True, help="Say what raises and lowers each likelihood.")
 @LOG
 def predict(
-    data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, folder: Path | None
+    data: str, pairs: Path, out: Path | None, model: str, tracking_uri: str | None, reasons: bool, log: str | None
 ) -> None:
     """Answer pairs of campaign and account, in the order asked, one row each; reasons are JSON.
 
@@ -41,12 +41,13 @@ def predict(
     """
     from functools import partial
 
-    from serving.prediction_log import opened
+    from serving.log_storage import log_storage
     from serving.predictor import Predictor
     from training.files import log_predictions, prepared, read, ready, write
 
-    if folder is not None:
-        opened(folder)
+    storage = None if log is None else log_storage(log)
+    if storage is not None:
+        storage.create()
     if out is not None:
         ready(out)
     asked = read(pairs)
@@ -55,8 +56,8 @@ def predict(
     with console.progress("predicting") as tell:
         X = predictor.features(store, asked, progress=partial(tell, f"features of {len(asked):,} pairs"))
         answer = predictor.predict(X, pairs=asked, campaigns=store.campaigns, reasons=reasons)
-    if folder is not None:
-        log_predictions(folder, predictor, answer, X, pairs=asked)
+    if storage is not None:
+        log_predictions(storage, predictor, answer, X, pairs=asked)
     if reasons:
         # A value is a number or a text, which no column of a file takes as they are.
         answer["reasons"] = answer["reasons"].map(partial(json.dumps, ensure_ascii=False))
@@ -221,7 +222,7 @@ def serve(
     host: str,
     port: int,
     backtest: Path | None,
-    folder: Path | None,
+    log: str | None,
     keys: Path | None,
     without_keys: bool,
     rate_limit: float | None,
@@ -235,7 +236,7 @@ def serve(
     without a restart.
 
     With --log, every prediction is logged, outcomes are taken at /v1/outcomes, impel monitor looks at both, and
-    impel append STORE FOLDER puts the outcomes into an event store.
+    impel append STORE LOG puts the outcomes into an event store.
     """
     from serving.launch import launch
     from training.files import prepared
@@ -251,7 +252,7 @@ def serve(
         as_of=None if as_of is None else as_of.isoformat(),
         tracking_uri=tracking_uri,
         backtest=backtest,
-        log=folder,
+        log=log,
         keys=keys,
         without_keys="true" if without_keys else None,
         rate_limit=rate_limit,
@@ -261,7 +262,7 @@ def serve(
 
 
 @click.command()
-@click.argument("folder", metavar="LOG", type=click.Path(path_type=Path))
+@click.argument("log", metavar="LOG")
 @click.option("--data", metavar="DATA", help="Its outcomes count too: the tables, or an event store.")
 @click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="For monitor.html and monitor.json.")
 @click.option("--days", default=30.0, show_default=True, help="How far back from the last prediction to look.")
@@ -281,7 +282,7 @@ def serve(
 @click.option("--max-age", default=7.0, show_default=True, help="Age in days of what is predicted from (IMP109).")
 @JSON
 def monitor(
-    folder: Path,
+    log: str,
     data: str | None,
     out: Path | None,
     days: float,
@@ -297,10 +298,10 @@ def monitor(
 ) -> None:
     """Say whether the world is still the one that the model learnt from.
 
-    LOG is the folder of impel serve --log. Features and likelihoods of the predictions are compared with those of
-    training, or of the time before (--against before), and likelihoods and intervals with the outcomes that have come
-    in: those reported to the service, and those of DATA. Each check has a code and says what to do; --out writes them
-    with pictures.
+    LOG is that of impel serve --log, a folder or a database. Features and likelihoods of the predictions are compared
+    with those of training, or of the time before (--against before), and likelihoods and intervals with the outcomes
+    that have come in: those reported to the service, and those of DATA. Each check has a code and says what to do;
+    --out writes them with pictures.
 
     Exit code 0 where no threshold is crossed, 3 where one is; 1 where it failed, 2 for wrong use.
 
@@ -321,7 +322,7 @@ def monitor(
     )
     store = None if data is None else prepared(data)
     with console.progress("looking at the log"):
-        found = look(folder, thresholds=limits, days=days, store=store, against=against)
+        found = look(log, thresholds=limits, days=days, store=store, against=against)
         written = None if out is None else page.write(found, out)
     if as_json:
         console.as_json(found.to_dict())

@@ -52,8 +52,8 @@ def bento(model: str, tracking_uri: str | None, out: Path | None, as_json: bool)
 def doctor(data: str | None, model: str, tracking_uri: str | None, port: int, as_json: bool) -> None:
     """Say what is wrong with this set-up, and the next step for each thing.
 
-    Looks at Python, libraries, machine, IMPEL_HOME, environment variables, registry, model and, where it is given,
-    DATA. Exit code 1 where there is an error; warnings leave it at 0.
+    Looks at Python, libraries, machine, IMPEL_HOME, environment variables, keys, log, registry, model and, where it is
+    given, DATA. Exit code 1 where there is an error; warnings leave it at 0.
 
     For example: impel doctor market
     """

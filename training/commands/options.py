@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,8 +40,6 @@ AS_OF = click.option(
 )
 LOG = click.option(
     "--log",
-    "folder",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    help="Log predictions with their features here, for impel monitor.",
+    metavar="LOG",
+    help="Log predictions with their features here, for impel monitor: a folder, or postgresql://user@host/database.",
 )

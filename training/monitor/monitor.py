@@ -54,7 +54,7 @@ class Monitored:
 
 
 def monitor(
-    folder: Path,
+    log: str | Path,
     *,
     thresholds: Thresholds | None = None,
     days: float = 30,
@@ -65,8 +65,8 @@ def monitor(
 
     Parameters
     ----------
-    folder : Path
-        Of the log.
+    log : str or Path
+        Its folder, or the URL of its database.
     thresholds : Thresholds, optional
         By default their own defaults.
     days : float
@@ -79,9 +79,9 @@ def monitor(
     Raises
     ------
     DataError
-        Where the folder is no log, or holds no prediction, or none before.
+        Where there is no log, or it holds no prediction, or none before.
     """
-    seen = look(folder, days=days, store=store, against=against)
+    seen = look(log, days=days, store=store, against=against)
     limits = thresholds or Thresholds()
     figures = {
         "log": seen.figures,

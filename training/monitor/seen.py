@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from features.errors import DataError
+from features.errors import DataError, without_password
 from features.problems import literal
-from serving.prediction_log import COLUMNS, DROPPED, WRITER, parts, reference_of
+from serving.log_folder import DROPPED, WRITER
+from serving.log_storage import log_storage
+from serving.prediction_log import COLUMNS
 from serving.reference import Reference
 from training.reported import outcomes
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from features.store import EventStore
+    from serving.log_folder import LogFolder
 
 Against = Literal["training", "before"]
 MOST_ROWS = 200_000
@@ -47,7 +50,7 @@ class Seen:
     figures: dict[str, Any]
 
 
-def look(folder: Path, *, days: float, store: EventStore | None = None, against: Against = "training") -> Seen:
+def look(log: str | Path, *, days: float, store: EventStore | None = None, against: Against = "training") -> Seen:
     """Read a log.
 
     A prediction belongs to an outcome of the same account where the outcome names its request, or else its campaign;
@@ -55,8 +58,8 @@ def look(folder: Path, *, days: float, store: EventStore | None = None, against:
 
     Parameters
     ----------
-    folder : Path
-        Of the log.
+    log : str or Path
+        Its folder, or the URL of its database.
     days : float
         How far back from the last prediction features and likelihoods are looked at.
     store : EventStore, optional
@@ -67,12 +70,18 @@ def look(folder: Path, *, days: float, store: EventStore | None = None, against:
     Raises
     ------
     DataError
-        Where the folder is no log, or holds no prediction, or none before.
+        Where there is no log, or it holds no prediction, or none before.
     """
-    files = parts(folder)
-    if not files:
-        raise DataError(f"{folder} holds no predictions yet; a running service writes them within a minute.")
-    came = _outcomes(folder, store)
+    with log_storage(log).local(days=days if against == "training" else 2 * days) as folder:
+        if not folder.parts():
+            shown = without_password(str(log))
+            raise DataError(f"{shown} holds no predictions yet; a running service writes them within a minute.")
+        return _look(folder, days=days, store=store, against=against)
+
+
+def _look(log: LogFolder, *, days: float, store: EventStore | None, against: Against) -> Seen:
+    files = log.parts()
+    came = _outcomes(log, store)
     with duckdb.connect() as connection:
         listed = ", ".join(literal(str(file)) for file in files)
         connection.execute(f"""
@@ -92,7 +101,7 @@ def look(folder: Path, *, days: float, store: EventStore | None = None, against:
         (first,) = connection.execute("SELECT min(answered_at) FROM recent").fetchone()
         rows = _last_of_each(connection, "recent")
         if against == "training":
-            reference = reference_of(folder, version)
+            reference = log.reference_of(version)
         else:
             reference = _before(connection, since - timedelta(days=days), since)
         joined = _joined(connection, version)
@@ -113,9 +122,9 @@ def look(folder: Path, *, days: float, store: EventStore | None = None, against:
     return Seen(reference, rows, joined, figures)
 
 
-def _outcomes(folder: Path, store: EventStore | None) -> pd.DataFrame:
+def _outcomes(log: LogFolder, store: EventStore | None) -> pd.DataFrame:
     """Return what came of activations: campaign_id, account_id, decided_at, actions, request_id."""
-    found = outcomes(folder)
+    found = outcomes(log)
     found = pd.DataFrame(
         {
             "campaign_id": found["campaign_id"].astype(object),
