@@ -10,7 +10,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from features.errors import DataError, SettingError
 from tests.models import made_features
@@ -118,9 +117,7 @@ def test_the_same_files_with_one_thread_or_two(tmp_path: Path) -> None:
     X = made_features(rows, seed=3)
     actions, posted = outcomes(X, seed=3)
     for threads in (1, 2):
-        model = ActionModel(rounds=10, folds=2, n_threads=threads)
-        with threadpool_limits(threads):
-            model.fit(X, actions, posted=posted, **times(rows))
+        model = ActionModel(rounds=10, folds=2, n_threads=threads).fit(X, actions, posted=posted, **times(rows))
         model.bundle_.save(tmp_path / f"{threads}")
     one, two = ({file.name: file.read_bytes() for file in (tmp_path / f"{n}").iterdir()} for n in (1, 2))
     assert len(one) == 7
