@@ -1,0 +1,39 @@
+"""How `make tests` shares the tests out between processes: by file, what takes longest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+TOGETHER = ("tests/console/", "tests/theory/")
+"""Folders whose files share what takes long to make; one process runs them."""
+FIRST = (
+    # The one compiles the kernels of `features` and the other those of `serving`, so that none is compiled twice.
+    "tests/features/test_catalogue.py",
+    "tests/training/test_backtest.py",
+    # No process is to be left alone with one of these at the end.
+    "tests/packaging/test_documents.py",
+    "tests/packaging/test_site.py",
+    *TOGETHER,
+)
+
+
+class Scheduling(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    return Scheduling(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+    items.sort(key=place)
