@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     import pytest
+
+# There are as many processes as processors. Threads of linear algebra and of boosting, which take it that each has a
+# processor of its own, would wait for each other several times as long as they compute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TOGETHER = ("tests/console/", "tests/theory/")
 """Folders whose files share what takes long to make; one process runs them."""
