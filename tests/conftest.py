@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TOGETHER = ("tests/console/", "tests/theory/")
 """Folders whose files share what takes long to make; one process runs them."""
 FIRST = (
-    # The one compiles the kernels of `features` and the other those of `serving`, so that none is compiled twice.
+    # The one compiles the kernels of `features`, the other most of `serving`: what both need is not compiled twice.
     "tests/features/test_catalogue.py",
     "tests/training/test_backtest.py",
     # No process is to be left alone with one of these at the end.
