@@ -52,7 +52,7 @@ contracts: install ## Which folder may import which (import-linter)
 
 tests: install ## Tests only
 	@echo "==> pytest"
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 docs: install ## Write the pages made from the code, run the notebooks, build the site in build/docs
 	@echo "==> documentation"

@@ -1,12 +1,14 @@
-"""A real PostgreSQL server for whoever asks for it, and logs in it: what takes `storage` holds for a folder, too."""
+"""What all tests share: how `make tests` deals them out to processes, and a PostgreSQL server with logs in it."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests import postgres
 
@@ -15,6 +17,41 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.log_storage import LogStorage
+
+# There are as many processes as processors. Threads of linear algebra and of boosting, which take it that each has a
+# processor of its own, would wait for each other several times as long as they compute.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TOGETHER = ("tests/console/", "tests/theory/")
+"""Folders whose files share what takes long to make; one process runs them."""
+FIRST = (
+    # The one compiles the kernels of `features`, the other most of `serving`: what both need is not compiled twice.
+    "tests/features/test_catalogue.py",
+    "tests/training/test_backtest.py",
+    # No process is to be left alone with one of these at the end.
+    "tests/packaging/test_documents.py",
+    "tests/packaging/test_site.py",
+    *TOGETHER,
+)
+
+
+class Scheduling(LoadFileScheduling):
+    """By file, what takes longest first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    return Scheduling(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features import catalogue
 from features.errors import DataError, SettingError
@@ -162,18 +163,19 @@ def backtest(
     progress("measuring", _FOLDS)
     predictions = pd.concat(tested).sort_index()
     settings = {"folds": folds, "at_least": at_least, "seed": seed, "confidence": COVERAGE, "interval": INTERVAL}
-    found = findings(
-        rows,
-        X,
-        predictions,
-        pd.concat(judged, ignore_index=True) if judged else None,
-        truth_known=truth is not None,
-        splits=splits,
-        windows=windows,
-        incremental=heads[-1],
-        settings=settings,
-        metadata=dict(metadata or {}),
-    )
+    with threadpool_limits(model.n_threads, user_api="blas"):  # as in its `fit`
+        found = findings(
+            rows,
+            X,
+            predictions,
+            pd.concat(judged, ignore_index=True) if judged else None,
+            truth_known=truth is not None,
+            splits=splits,
+            windows=windows,
+            incremental=heads[-1],
+            settings=settings,
+            metadata=dict(metadata or {}),
+        )
     return Backtest(found, predictions.reset_index(drop=True))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from serving.bundle import Bundle
 from serving.forest import Forest
@@ -64,7 +65,7 @@ class ActionModel(BaseEstimator):
         Walk-forward folds; fewer are used where there are few outcomes.
     seed : int
     n_threads : int
-        Does not change the result.
+        Of LightGBM and of the linear algebra; does not change the result.
 
     Attributes
     ----------
@@ -143,20 +144,22 @@ class ActionModel(BaseEstimator):
         tested = np.concatenate([test for _, test in folds]) if folds else np.arange(len(X))
         fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds]) if folds else np.zeros(len(X), int)
         weight = _recency(folds, self.recency)[fold]
-        additive, start, score, actions_text = self._learn_actions(past, folds, tested, weight)
-        posted_score, posted_text = self._learn_posted(past, folds, tested)
-        opinion, thresholds_text = self._learn_thresholds(past, folds)
-        found = OutOfFold(
-            goal=past.goal[tested],
-            start=start,
-            score=score,
-            posted_score=posted_score,
-            actions=past.actions[tested],
-            posted=past.posted[tested],
-            weight=weight,
-            opinion=opinion,
-        )
-        calibration = calibrate(found, goals=len(past.goals))
+        # Vectors are short here: threads would wait for each other for longer than they compute.
+        with threadpool_limits(self.n_threads, user_api="blas"):
+            additive, start, score, actions_text = self._learn_actions(past, folds, tested, weight)
+            posted_score, posted_text = self._learn_posted(past, folds, tested)
+            opinion, thresholds_text = self._learn_thresholds(past, folds)
+            found = OutOfFold(
+                goal=past.goal[tested],
+                start=start,
+                score=score,
+                posted_score=posted_score,
+                actions=past.actions[tested],
+                posted=past.posted[tested],
+                weight=weight,
+                opinion=opinion,
+            )
+            calibration = calibrate(found, goals=len(past.goals))
         *shapes, pool = calibration.shapes(additive.start)
         spread = np.unique(np.linspace(0, len(X) - 1, _EXAMPLES).astype(np.intp))
         self.bundle_ = Bundle(

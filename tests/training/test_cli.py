@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,16 @@ def market(home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(market: Path) -> dict[str, object]:
-    result = impel("train", market, "--json")
+def settings(home: Path) -> Path:
+    """Settings that take little time."""
+    path = home / "own.json"
+    path.write_text('{"rounds": 20, "leaves": 4, "folds": 2}')
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(market: Path, settings: Path) -> dict[str, Any]:
+    result = impel("train", market, "--settings", settings, "--json")
     assert result.exit_code == 0, result.stderr
     return dict(json.loads(result.stdout))
 
@@ -106,7 +114,7 @@ def test_features_are_described() -> None:
     assert {"name", "family", "unit", "meaning", "null", "direction", "tables"} == set(described[0])
 
 
-def test_train_registers_the_champion(trained: dict[str, object]) -> None:
+def test_train_registers_the_champion(trained: dict[str, Any]) -> None:
     assert trained["version"] == 1
     listed = pd.read_csv(io.StringIO(impel("models").stdout))
     assert listed["alias"].tolist() == ["champion"]
@@ -170,17 +178,15 @@ def test_rank_says_why(market: Path, home: Path) -> None:
     assert [json.loads(why)["account_id"] for why in read["reasons"]] == [row["account_id"] for row in plain]
 
 
-def test_settings_are_tuned_and_trained_with(market: Path, home: Path) -> None:
+def test_settings_are_tuned_and_trained_with(market: Path, home: Path, trained: dict[str, Any]) -> None:
     tuned = impel("tune", market, "--trials", 1, "--json", "--out", home / "settings.json")
     found = json.loads(tuned.stdout)
     assert (found["tried"], found["settings"], found["beyond_noise"]) == (1, {}, False)
     assert found["held_out"]["log_loss"]["ahead"]["value"] == 0
     assert json.loads((home / "settings.json").read_text()) == {}
-    (home / "own.json").write_text('{"rounds": 20, "leaves": 4}')
-    trained = json.loads(impel("train", market, "--settings", home / "own.json", "--name", "tuned", "--json").stdout)
     assert sum(trained["importance"].values()) == pytest.approx(1.0)
     metadata = json.loads((Path(trained["bundle"]) / "bundle.json").read_text())["metadata"]
-    assert (metadata["settings"]["rounds"], metadata["settings"]["leaves"]) == (20, 4)
+    assert [metadata["settings"][name] for name in ("rounds", "leaves", "folds")] == [20, 4, 2]
     assert metadata["settings"]["shrinkage"] == 1.0
     assert "n_threads" not in metadata["settings"]
 
@@ -197,8 +203,8 @@ def test_backtest_writes_its_report(market: Path, home: Path) -> None:
     assert "passed" in result.stderr.splitlines()[-1]
 
 
-def test_a_model_without_a_tracking_server_is_not_lost(market: Path, home: Path) -> None:
-    away = impel("train", market, "--tracking-uri", "http://127.0.0.1:9", "--name", "kept")
+def test_a_model_without_a_tracking_server_is_not_lost(market: Path, settings: Path, home: Path) -> None:
+    away = impel("train", market, "--settings", settings, "--tracking-uri", "http://127.0.0.1:9", "--name", "kept")
     assert away.exit_code == 1
     assert "Log it later with: impel log" in away.stderr
     folder = max((home / "bundles").glob("kept-*"))

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 
 class World(NamedTuple):
-    """A marketplace whose followers nobody has labelled, and the same with labels."""
+    """A marketplace whose followers nobody has labelled, the same with labels, and settings that take little time."""
 
     plain: Path
     labelled: Path
+    settings: Path
     predictor: Predictor
     said: str
 
@@ -76,8 +77,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.delenv("IMPEL_TRACKING_URI", raising=False)
         impel("simulate", home / "plain", "--influencers", 80, "--campaigns", 30, "--seed", 3)
         labelled = with_labels(home / "plain", home / "labelled")
-        said = impel("train", labelled)
-        yield World(home / "plain", labelled, Predictor.load("models:/impel@champion"), said)
+        settings = home / "settings.json"
+        settings.write_text('{"rounds": 20, "folds": 2}')
+        said = impel("train", labelled, "--settings", settings)
+        yield World(home / "plain", labelled, settings, Predictor.load("models:/impel@champion"), said)
 
 
 def rows(X: pd.DataFrame) -> set[bytes]:
@@ -125,7 +128,7 @@ def test_all_who_answer_give_the_same_answers(world: World, tmp_path: Path) -> N
 
 def test_figures_know_only_labels_of_before_the_first_decision_tested(world: World, tmp_path: Path) -> None:
     """All labels are later here: they serve the model, and no figure knows of them."""
-    found = impel("train", world.plain, "--name", "plain")
+    found = impel("train", world.plain, "--settings", world.settings, "--name", "plain")
     assert "follower classifier" not in found
     assert Predictor.load("models:/plain@champion").bundle.follower_classifier is default_classifier()
     figures = [[line for line in said.splitlines() if "walk-forward" in line] for said in (found, world.said)]
