@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from serving.spec import Metadata
 
 _ROOT = Path(__file__).parents[1]
-# What only training, the command line and the packing itself import: the service walks LightGBM's trees by itself.
+# What only training, the command line and the packing itself import: the service scores LightGBM's trees by itself.
 _NOT_SERVED = frozenset({"click", "jinja2", "lightgbm", "matplotlib", "mlflow", "optuna", "rich", "scikit-learn", "uv"})
 _README = """\
 # Impel, model {model_version}

@@ -1,4 +1,4 @@
-"""Whether a text can be scored with: what walks its trees, be it Impel or LightGBM, trusts what it reads.
+"""Whether a text can be scored with: what reads its trees, be it Impel or LightGBM, trusts what it reads.
 
 With lengths that do not fit, children that are none, or features beyond the last, it would read beyond its arrays or
 never end. So every line is read here first, and nothing is handed on that was not understood.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.hidden import World, earned, evidence, quantities, shown
+from benchmarks.hidden import SKILL, World, earned, evidence, quantities, shown
 from training.marketplace import simulate
+from training.marketplace.response import respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,13 @@ def test_the_same_world_is_drawn_again(world: World, tmp_path: Path) -> None:
     folder = simulate(tmp_path / "market", influencers=INFLUENCERS, campaigns=CAMPAIGNS, seed=SEED)
     outcomes = pq.read_table(folder / "outcomes.parquet")
     assert sorted(outcomes["actions"].to_pylist()) == sorted(world.hired.actions.tolist())
+
+
+def test_skill_moves_actions_as_the_simulation_says(world: World) -> None:
+    block, _ = world.blocks[0]
+    better = replace(world.people, skill=world.people.skill + 1.0)
+    before, after = (respond(people, world.briefs, block).actions for people in (world.people, better))
+    assert np.log(after / before) == pytest.approx(np.broadcast_to(SKILL[world.briefs.goal[block, None]], after.shape))
 
 
 def test_past_outcomes_tell_skill(world: World) -> None:
