@@ -74,8 +74,10 @@ function reasons({ base_likelihood, likelihood, at_least, families, counterfactu
   const most = Math.max(...levels, likelihood, 0.01) * 1.02;
   return [
     el("p", {}, `Past activations with this goal, on average, are at ${share(base_likelihood)} for at least ${count(at_least)}. `,
-      "What is known of this account and offer leads from there to ", el("strong", {}, share(likelihood)),
-      ". Parts are in points of a hundred and add up."),
+      ...(families.length > 0
+        ? ["What is known of this account and offer leads from there to ", el("strong", {}, share(likelihood)),
+          ". Parts are in points of a hundred and add up."]
+        : ["So is this offer: nothing that is known of it leads away from there."])),
     el("ol", { class: "waterfall plain" },
       total("Average", base_likelihood, most),
       families.map((family, place) => el("li", {}, el("details", {},

@@ -37,6 +37,7 @@ export function offerPanel({ account, prediction: before, changed, useOffer }) {
       if (error.name !== "AbortError") said.replaceChildren(problemBox(error));
     }
   }, QUIET);
+  const explain = debounced(() => changed(asked()), QUIET); // each key pressed on a slider lets go of it
 
   const slider = (label, settings, { move, write }) => {
     const id = `slider-${(made += 1)}`;
@@ -52,7 +53,7 @@ export function offerPanel({ account, prediction: before, changed, useOffer }) {
       move(Number(input.value));
       predict();
     });
-    input.addEventListener("change", () => changed(asked()));
+    input.addEventListener("change", explain);
     return { node: el("div", { class: "slider" }, el("label", { for: id }, label), input, output), show, input };
   };
 
@@ -89,7 +90,7 @@ export function offerPanel({ account, prediction: before, changed, useOffer }) {
         now = structuredClone(start);
         build();
         predict();
-        changed(asked());
+        explain();
       } }, "Back to the start"))));
 }
 

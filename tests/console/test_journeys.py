@@ -339,7 +339,7 @@ def test_what_if(opened: Open, world: World) -> None:
     session = opened()
     session.choose_campaign()
     page = session.page
-    account = session.open_influencer()
+    account = session.open_influencer(1)  # with so small an audience that no great fee can pay
     before = page.locator(".big strong").inner_text()
     at_least = page.get_by_label("At least, actions").last
     at_least.focus()
@@ -358,6 +358,14 @@ def test_what_if(opened: Open, world: World) -> None:
     assert percent(after) == pytest.approx(said["likelihood"], abs=0.0051)
     expect(page.locator(".waterfall .total strong").last).to_have_text(after)
     page.get_by_role("button", name="Back to the start").click()
+    expect(page.locator(".big strong")).to_have_text(before)
+    fee = page.get_by_label("Fee", exact=True).last
+    fee.focus()
+    fee.press("End")  # so many actions that neither the average activation nor this one will bring them
+    expect(page.locator("#influencer")).to_contain_text("So is this offer")
+    expect(page.locator(".waterfall summary")).to_have_count(0)
+    page.get_by_role("button", name="Back to the start").click()
+    expect(page.locator(".waterfall summary").first).to_be_visible()
     expect(page.locator(".big strong")).to_have_text(before)
     shares = page.locator("fieldset").last.locator("input")
     if shares.count() > 1:
@@ -462,9 +470,12 @@ def test_by_keyboard_alone(opened: Open) -> None:
     expect(page.locator("#influencer h1")).to_be_focused()
     tab_to("input[type=range]")
     before = page.locator(".big strong").inner_text()
-    for _ in range(10):
+    with page.expect_response("**/v1/explain"):
         page.keyboard.press("PageUp")
     expect(page.locator(".big strong")).not_to_have_text(before)
+    # What comes late would take away the element that the keyboard stands on.
+    expect(page.locator(".waterfall .total strong").last).to_have_text(page.locator(".big strong").inner_text())
+    expect(page.locator("#influencer [aria-busy=true]")).to_have_count(0)
     tab_to(".waterfall summary")
     page.keyboard.press("Enter")
     expect(page.locator(".waterfall details").first).to_have_attribute("open", "")
