@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ logger = logging.getLogger(__name__)
 MOST_QUEUED = 20_000
 """Predictions that wait for the thread at most; further ones are dropped, and counted."""
 
+_COUNT_SECONDS = 0.1
 _STOP_SECONDS = 10.0
 
 
 class Recorder:
-    """A bounded queue of answers and the thread that empties it once a second.
+    """A bounded queue of answers and the thread that empties it.
 
-    Whoever answers never waits: an answer that finds the queue full is dropped and counted.
+    Whoever answers never waits: an answer that finds the queue full is dropped and counted. The thread counts ten times
+    a second, a few answers at a time: requests share Python's lock with it, and would wait for many.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class Recorder:
     most_queued : int
         Predictions in the queue at most.
     seconds : float
-        How often the queue is emptied.
+        How often the log gets what was answered.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Recorder:
         self.log = log
         self._most_queued, self._seconds = most_queued, seconds
         self._queue: list[Answered] = []
+        self._counted: list[Answered] = []
         self._queued = self._dropped = 0
         self._lock = Lock()
         self._stop = Event()
@@ -68,33 +72,60 @@ class Recorder:
             logger.warning("predictions that still wait for the log are lost: it does not answer")
 
     def _run(self) -> None:
-        while not self._stop.wait(self._seconds):
-            self._turn()
-        self._turn()
+        due = time.monotonic() + self._seconds
+        while not self._stop.wait(min(_COUNT_SECONDS, self._seconds)):
+            self._count()
+            if time.monotonic() >= due:
+                self._hand_on()
+                due = time.monotonic() + self._seconds
+        self._count()
+        self._hand_on()
         if self.log is not None:
             self.log.close()
             self._show(self.log)
 
-    def _turn(self) -> None:
+    def _count(self) -> None:
         with self._lock:
             answers, self._queue = self._queue, []
-            rows, self._queued = self._queued, 0
-            lost, self._dropped = self._dropped, 0
         try:
             if answers:
                 self._metrics.count(answers)
+        except Exception:
+            # The thread must outlive whatever an answer holds.
+            logger.exception("%d predictions could not be counted", _rows(answers))
+            self._let_go(answers, dropped=True)
+        else:
+            self._counted += answers
+
+    def _hand_on(self) -> None:
+        """Give the log what was counted."""
+        answers, self._counted = self._counted, []
+        dropped = False
+        try:
             if answers and self.log is not None:
                 self.log.add(table_of(answers))
         except Exception:
-            # The thread must outlive whatever an answer holds.
-            logger.exception("%d predictions could not be recorded", rows)
-            lost += rows
+            logger.exception("%d predictions could not be logged", _rows(answers))
+            dropped = True
+        self._let_go(answers, dropped=dropped)
         if self.log is not None:
+            with self._lock:
+                lost, self._dropped = self._dropped, 0
             self.log.drop(lost)
             self.log.write_due()
             self._show(self.log)
+
+    def _let_go(self, answers: list[Answered], *, dropped: bool) -> None:
+        rows = _rows(answers)
+        with self._lock:
+            self._queued -= rows
+            self._dropped += rows * dropped
 
     def _show(self, log: PredictionLog) -> None:
         now = {"written": log.written, "dropped": log.dropped, "failures": log.failures}
         self._metrics.show_log(waiting=log.waiting, **{name: now[name] - self._shown[name] for name in now})
         self._shown = now
+
+
+def _rows(answers: list[Answered]) -> int:
+    return sum(len(one.accounts) for one in answers)

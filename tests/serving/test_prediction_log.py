@@ -6,6 +6,7 @@ import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -125,6 +126,25 @@ def test_a_full_queue_drops_and_counts_at_once(tmp_path: Path) -> None:
     assert (log.written, log.dropped) == (8, 8)
     (part,) = LogFolder(tmp_path / "log").parts()
     assert pq.read_metadata(part).metadata[DROPPED.encode()] == b"8", "whoever reads the log learns of it"
+
+
+def test_an_answer_that_cannot_be_counted_is_dropped_and_those_after_it_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Values:
+        raise ValueError("no features")
+
+    log = log_in(tmp_path / "log")
+    recorder = Recorder(log, most_queued=10, seconds=0.01)
+    recorder.record(replace(answered(8), features=broken))
+    end = time.monotonic() + 20
+    while not recorder.record(answered(4)) and time.monotonic() < end:
+        time.sleep(0.01)
+    recorder.close()
+    assert "8 predictions could not be counted" in caplog.text
+    assert log.written == 4
+    assert log.dropped >= 8
+    assert len(logged(tmp_path / "log")) == 4
 
 
 def test_a_folder_that_cannot_be_written_to_costs_only_what_finds_no_room(
