@@ -93,33 +93,29 @@ class Recorder:
         except Exception:
             # The thread must outlive whatever an answer holds.
             logger.exception("%d predictions could not be counted", _rows(answers))
-            self._let_go(answers, dropped=True)
+            with self._lock:
+                self._queued -= _rows(answers)
+                self._dropped += _rows(answers)
         else:
             self._counted += answers
 
     def _hand_on(self) -> None:
-        """Give the log what was counted."""
+        """Give the log what was counted; it bounds what it holds itself."""
         answers, self._counted = self._counted, []
-        dropped = False
+        with self._lock:
+            self._queued -= _rows(answers)
+            lost, self._dropped = self._dropped, 0
+        if self.log is None:
+            return
+        self.log.drop(lost)
         try:
-            if answers and self.log is not None:
+            if answers:
                 self.log.add(table_of(answers))
         except Exception:
             logger.exception("%d predictions could not be logged", _rows(answers))
-            dropped = True
-        self._let_go(answers, dropped=dropped)
-        if self.log is not None:
-            with self._lock:
-                lost, self._dropped = self._dropped, 0
-            self.log.drop(lost)
-            self.log.write_due()
-            self._show(self.log)
-
-    def _let_go(self, answers: list[Answered], *, dropped: bool) -> None:
-        rows = _rows(answers)
-        with self._lock:
-            self._queued -= rows
-            self._dropped += rows * dropped
+            self.log.drop(_rows(answers))
+        self.log.write_due()
+        self._show(self.log)
 
     def _show(self, log: PredictionLog) -> None:
         now = {"written": log.written, "dropped": log.dropped, "failures": log.failures}
