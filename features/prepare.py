@@ -53,6 +53,8 @@ ROWS_PER_BUCKET = 1_000_000
 HELD = 500_000
 """A table of that many rows is dealt to its buckets in memory, a larger one through files."""
 BATCH = 100_000
+BUFFER = 1 << 18
+"""Bytes that are written to the file of a bucket at a time."""
 WORDS = 100
 """So many words of a caption are kept."""
 THREADS = min(2, os.cpu_count() or 1)
@@ -282,8 +284,11 @@ def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Parts:
         for runs in dealt:
             for number, part in runs:
                 if number not in writers:
-                    writer = ipc.new_stream(spool / str(number), part.schema)
-                    writers[number] = files.enter_context(writer)
+                    # Small parts are written many at a time.
+                    file = files.enter_context(
+                        pa.BufferedOutputStream(pa.OSFile(str(spool / str(number)), "wb"), BUFFER)
+                    )
+                    writers[number] = files.enter_context(ipc.new_stream(file, part.schema))
                 writers[number].write_table(part)
     return {number: partial(_taken, spool / str(number)) for number in writers}
 
