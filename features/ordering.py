@@ -35,7 +35,8 @@ def in_order(table: pa.Table) -> pa.Table:
     """
     owner, at = (table[name].combine_chunks().to_numpy() for name in ("owner", "at"))
     lead = next((name for name in table.column_names[2:] if table[name].type == pa.uint64()), None)
-    leads = table[lead].combine_chunks().to_numpy() if lead else np.zeros(len(table), np.uint64)
+    # Where nothing leads, all rows of one moment are alike.
+    leads = table[lead].combine_chunks().to_numpy() if lead else at.view(np.uint64)
     order = _arranged(owner, at, leads)
     places, bounds = _alike(order, owner, at, leads)
     # Only rows that are alike in all of these are hashed.
