@@ -6,7 +6,9 @@ a store that grew is the store that would have been prepared at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +25,15 @@ from features.segments import GROWTH, load, store
 from features.tables import CONTRACT, GOALS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from pathlib import Path
 
     from features.events import BoolArray
     from features.manifest import Manifest
+
+
+Parts = dict[int, Callable[[], pa.Table]]
+"""What each bucket gets, by its number; read when it is called."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,15 @@ def recall(addition: Addition, fresh: list[str]) -> int:
     return int(database.execute("SELECT count(*) FROM recalled").fetchall()[0][0])
 
 
+def look_back(addition: Addition) -> Manifest:
+    """Make the tables reactions, heard and judged; return the manifest with the ledgers, and what is corrected."""
+    addition.database.execute(queries.REACTIONS)
+    texts = hear(addition)
+    exchanges, earliest = exchange(addition)
+    segments = {**addition.before.segments, "interactions": corrected(addition, earliest)}
+    return replace(addition.before, segments=segments, ledgers={"texts": texts, "exchanges": exchanges})
+
+
 def hear(addition: Addition) -> list[Segment]:
     """Make the tables heard, of texts and when each was first read, and changed, of those stored that were so earlier.
 
@@ -226,23 +241,20 @@ def corrected(addition: Addition, earliest: int | None) -> list[list[Segment]]:
     return result
 
 
-def expected(
-    parts: Iterable[tuple[int, pa.Table]], folder: Path, stored: list[list[Segment]]
-) -> list[tuple[int, pa.Table]]:
+def expected(parts: Parts, folder: Path, stored: list[list[Segment]]) -> Parts:
     """Return the outcomes of each bucket, all of them, with what was to be expected of their goal when they closed.
 
     `expected_log` is the mean log1p(actions) of the posted outcomes of all accounts with the same goal that had closed
     before: a look across accounts, settled at closing time. Null for the first. Outcomes are few, and all are read.
     """
-    new = dict(parts)
     buckets = {
         number: [load(folder / segment.file).drop_columns("expected_log") for segment in of]
-        + ([new[number]] if number in new else [])
+        + ([parts[number]()] if number in parts else [])
         for number, of in enumerate(stored)
     }
     whole = {number: pa.concat_tables(of) for number, of in buckets.items() if of}
     if not whole:
-        return []
+        return {}
     goal, at, posted, actions = (
         np.concatenate([part[name].to_numpy() for part in whole.values()])
         for name in ("goal", "at", "posted", "actions")
@@ -258,10 +270,10 @@ def expected(
         before = np.searchsorted(at[mine], at[mine], side="left")
         result[mine] = divide(total[before], count[before])
     ends = np.cumsum([len(part) for part in whole.values()])
-    return [
-        (number, part.append_column("expected_log", pa.array(values)))
+    return {
+        number: partial(part.append_column, "expected_log", pa.array(values))
         for (number, part), values in zip(whole.items(), np.split(result, ends[:-1]), strict=True)
-    ]
+    }
 
 
 def strangers(addition: Addition, sources: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute as pc
 
 from features.kernels import compiled
 
@@ -32,23 +33,45 @@ def in_order(table: pa.Table) -> pa.Table:
         `owner` (from 0) and `at` first, then columns of numbers, codes, flags and lists of codes, none of them null; of
         those of one owner and moment, the first column of codes says the order.
     """
-    table = pa.table([column.combine_chunks() for column in table.columns], names=table.column_names)
-    mixed = np.zeros(len(table), np.uint64)
-    lead = None
+    owner, at = (table[name].combine_chunks().to_numpy() for name in ("owner", "at"))
+    lead = next((name for name in table.column_names[2:] if table[name].type == pa.uint64()), None)
+    # Where nothing leads, all rows of one moment are alike.
+    leads = table[lead].combine_chunks().to_numpy() if lead else at.view(np.uint64)
+    order = _arranged(owner, at, leads)
+    places, bounds = _alike(order, owner, at, leads)
+    # Only rows that are alike in all of these are hashed.
+    if len(places):
+        _untie(order, places, bounds, _mixed(table, order[places]))
+    return gathered(table, order)
+
+
+def gathered(table: pa.Table, order: IntArray) -> pa.Table:
+    """Return rows of a table by their positions, in one piece."""
+    columns = []
+    # One column after the other is put together, so that memory holds no second copy of the table.
+    for column in table.columns:
+        if pa.types.is_list(column.type):
+            lists = column.combine_chunks()
+            offsets, values = _gathered(lists.offsets.to_numpy(), lists.values.to_numpy(), order)
+            columns.append(pa.ListArray.from_arrays(offsets, values))
+        else:
+            columns.append(pc.take(column.combine_chunks(), pa.array(order), boundscheck=False))
+    return pa.table(columns, schema=table.schema)
+
+
+def _mixed(table: pa.Table, rows: IntArray) -> Codes:
+    """Return, of some rows of a table, a hash of all that features read of each but its owner and moment."""
+    mixed = np.zeros(len(rows), np.uint64)
     for name in table.column_names[2:]:
-        column = table[name].chunk(0)
+        column = table[name].combine_chunks()
         if name in UNREAD:
             continue
         if pa.types.is_list(column.type):
-            _stir_lists(mixed, column.offsets.to_numpy(), column.values.to_numpy())
+            _stir_lists(mixed, rows, column.offsets.to_numpy(), column.values.to_numpy())
             continue
-        values = column.to_numpy(zero_copy_only=False)
-        lead = values if lead is None and values.dtype == np.uint64 else lead
+        values = column.to_numpy(zero_copy_only=False)[rows]
         _stir(mixed, values.view(np.uint64) if values.itemsize == 8 else values.astype(np.uint64))
-    owner, at = (table[name].chunk(0).to_numpy().astype(np.int64) for name in ("owner", "at"))
-    owner -= owner.min() if len(owner) else 0
-    lead = mixed if lead is None else lead
-    return table.take(pa.array(_arranged(owner, at, lead, mixed, int(owner.max(initial=0)) + 1)))
+    return mixed
 
 
 @compiled
@@ -57,17 +80,26 @@ def dealt(bucket: npt.NDArray[np.uint16], owner: npt.NDArray[np.int32]) -> tuple
     buckets, owners = 0, 0
     for row in range(len(bucket)):
         buckets, owners = max(buckets, bucket[row] + 1), max(owners, owner[row] + 1)
-    ends = np.zeros(buckets * owners + 1, np.int64)
+    group = np.empty(len(bucket), np.int32)
     for row in range(len(bucket)):
-        ends[bucket[row] * owners + owner[row] + 1] += 1
-    for number in range(buckets * owners):
-        ends[number + 1] += ends[number]
-    bounds = ends[:: max(owners, 1)].copy()
-    order = np.empty(len(bucket), np.int64)
-    for row in range(len(bucket)):
-        number = bucket[row] * owners + owner[row]
-        order[ends[number]] = row
-        ends[number] += 1
+        group[row] = bucket[row] * owners + owner[row]
+    order, ends = _grouped(group, buckets * owners)
+    return order, ends[:: max(owners, 1)].copy()
+
+
+@compiled
+def _grouped(group: npt.NDArray[np.int32], groups: int) -> tuple[IntArray, IntArray]:
+    """Return the positions of rows by group, equal ones as they came, and the bounds of the groups."""
+    bounds = np.zeros(groups + 1, np.int64)
+    for row in range(len(group)):
+        bounds[group[row] + 1] += 1
+    for number in range(groups):
+        bounds[number + 1] += bounds[number]
+    order = np.empty(len(group), np.int64)
+    place = bounds[:-1].copy()
+    for row in range(len(group)):
+        order[place[group[row]]] = row
+        place[group[row]] += 1
     return order, bounds
 
 
@@ -110,30 +142,39 @@ def _stir(mixed: Codes, values: Codes) -> None:
 
 
 @compiled
-def _stir_lists(mixed: Codes, offsets: npt.NDArray[np.int32], values: Codes) -> None:
-    for row in range(len(mixed)):
-        bits = mixed[row] + np.uint64(offsets[row + 1] - offsets[row])
-        for place in range(offsets[row], offsets[row + 1]):
+def _stir_lists(mixed: Codes, rows: IntArray, offsets: npt.NDArray[np.int32], values: Codes) -> None:
+    for k in range(len(rows)):
+        start, stop = offsets[rows[k]], offsets[rows[k] + 1]
+        bits = mixed[k] + np.uint64(stop - start)
+        for place in range(start, stop):
             bits = (bits ^ values[place]) * np.uint64(0xBF58476D1CE4E5B9)
             bits ^= bits >> np.uint64(32)
-        mixed[row] = bits
+        mixed[k] = bits
 
 
 @compiled
-def _arranged(owner: IntArray, at: IntArray, lead: Codes, mixed: Codes, owners: int) -> IntArray:
-    """Return the positions of the rows in order: dealt to their owners by counting, then sorted within each."""
-    ends = np.zeros(owners + 1, np.int64)
+def _gathered(offsets: npt.NDArray[np.int32], values: Codes, order: IntArray) -> tuple[npt.NDArray[np.int32], Codes]:
+    """Return lists by their positions, about three times as fast as Arrow does."""
+    ends = np.zeros(len(order) + 1, np.int32)
+    for k in range(len(order)):
+        ends[k + 1] = ends[k] + offsets[order[k] + 1] - offsets[order[k]]
+    result = np.empty(ends[-1], np.uint64)
+    for k in range(len(order)):
+        start = offsets[order[k]]
+        for place in range(ends[k + 1] - ends[k]):
+            result[ends[k] + place] = values[start + place]
+    return ends, result
+
+
+@compiled
+def _arranged(owner: npt.NDArray[np.int32], at: IntArray, lead: Codes) -> IntArray:
+    """Return the positions of the rows by owner, moment and lead: dealt to their owners, then sorted within each."""
+    owners = 0
     for row in range(len(owner)):
-        ends[owner[row] + 1] += 1
+        owners = max(owners, owner[row] + 1)
+    order, bounds = _grouped(owner, owners)
     for number in range(owners):
-        ends[number + 1] += ends[number]
-    order = np.empty(len(owner), np.int64)
-    place = ends[:-1].copy()
-    for row in range(len(owner)):
-        order[place[owner[row]]] = row
-        place[owner[row]] += 1
-    for number in range(owners):
-        start, stop = ends[number], ends[number + 1]
+        start, stop = bounds[number], bounds[number + 1]
         sorted_already = True
         for k in range(start + 1, stop):
             sorted_already &= at[order[k - 1]] <= at[order[k]]
@@ -146,7 +187,35 @@ def _arranged(owner: IntArray, at: IntArray, lead: Codes, mixed: Codes, owners: 
                 end += 1
             if end - start > 1:
                 mine = order[start:end].copy()
-                mine = mine[np.argsort(mixed[mine], kind="mergesort")]
                 order[start:end] = mine[np.argsort(lead[mine], kind="mergesort")]
             start = end
     return order
+
+
+@compiled
+def _alike(order: IntArray, owner: npt.NDArray[np.int32], at: IntArray, lead: Codes) -> tuple[IntArray, IntArray]:
+    """Return the places in that order of rows of which there are several alike, and the bounds of those alike."""
+    places, bounds = np.empty(len(order), np.int64), np.zeros(len(order) + 1, np.int64)
+    count, groups, start = 0, 0, 0
+    for k in range(1, len(order) + 1):
+        if k < len(order):
+            one, other = order[k - 1], order[k]
+            if owner[one] == owner[other] and at[one] == at[other] and lead[one] == lead[other]:
+                continue
+        if k - start > 1:
+            for place in range(start, k):
+                places[count] = place
+                count += 1
+            groups += 1
+            bounds[groups] = count
+        start = k
+    return places[:count], bounds[: groups + 1]
+
+
+@compiled
+def _untie(order: IntArray, places: IntArray, bounds: IntArray, mixed: Codes) -> None:
+    """Put rows that are alike in the order of their hashes."""
+    for group in range(len(bounds) - 1):
+        mine = places[bounds[group] : bounds[group + 1]]
+        rows = order[mine]
+        order[mine] = rows[np.argsort(mixed[bounds[group] : bounds[group + 1]], kind="mergesort")]

@@ -14,7 +14,8 @@ import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,9 +31,9 @@ from features import lookback, queries
 from features.codes import codes
 from features.errors import DataError
 from features.events import NEVER
-from features.lookback import Addition
+from features.lookback import Addition, Parts
 from features.manifest import Manifest
-from features.ordering import dealt, distinct, in_order
+from features.ordering import dealt, distinct, gathered, in_order
 from features.segments import extended, store
 from features.tables import CONTRACT
 from features.words import words_in
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
+    from features.manifest import Segment
     from features.progress import Progress
     from features.sources import Tables
 
@@ -51,6 +53,8 @@ ROWS_PER_BUCKET = 1_000_000
 HELD = 500_000
 """A table of that many rows is dealt to its buckets in memory, a larger one through files."""
 BATCH = 100_000
+BUFFER = 1 << 18
+"""Bytes that are written to the file of a bucket at a time."""
 WORDS = 100
 """So many words of a caption are kept."""
 THREADS = min(2, os.cpu_count() or 1)
@@ -132,99 +136,115 @@ def _add(
         The moment before which nothing has changed, microseconds.
     """
     spool = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder))
+    pool = ThreadPoolExecutor(THREADS)
     try:
         with _bounded(tables.connection, memory, spool) as database:
             addition = Addition(database, folder, before, tag)
             fresh = lookback.list_known(addition)
-            database.execute(queries.REACTIONS)
             sizes = {**_sizes(database), "recalled": lookback.recall(addition, fresh["accounts"])}
-            texts = lookback.hear(addition)
-            exchanges, since = lookback.exchange(addition)
-            stored = lookback.corrected(addition, since)
-            added = replace(
-                before,
-                missing=tuple(name for name in before.missing if name in tables.missing),
-                segments={**before.segments, "interactions": stored},
-                ledgers={"texts": texts, "exchanges": exchanges},
-            )
-            moments: list[int | None] = [database.execute("SELECT min(moment) FROM reactions").fetchall()[0][0]]
-            nobodys = database.execute("FROM reactions WHERE owner IS NULL LIMIT 1").fetchall()
-            left_out = ["interactions"] if nobodys else []
             kinds = {name: sum(sizes[source] for source in sources) for name, sources in queries.SOURCES.items()}
-            done = 0
-            for name, sources in queries.SOURCES.items():
-                rows = kinds[name]
+            added, done = before, 0
+            arrived: dict[str, _Arrived] = {}
+            for name, rows in kinds.items():
+                if name == "interactions":
+                    # The database looks back while posts are brought into order.
+                    added = lookback.look_back(addition)
                 if rows or name not in before.empty:
                     progress(f"sorting {name}", done / max(sum(kinds.values()), 1))
-                    arrived = _Arrived()
-                    added = _with_events(addition, added, name, rows=rows, spool=spool, arrived=arrived)
-                    moments.append(arrived.first)
-                    if name not in {"interactions", "given"} and arrived.rows < rows:
-                        left_out += sources
+                    arrived[name] = _arrived(addition, pool, name, rows=rows, spool=spool, stored=added.segments[name])
                 done += rows
+            first, nobodys = database.execute("SELECT min(moment), count(*) - count(owner) FROM reactions").fetchall()[
+                0
+            ]
+            left_out = ["interactions"] if nobodys else []
+            for name, of in arrived.items():
+                if name not in {"interactions", "given"} and of.rows < kinds[name]:
+                    left_out += queries.SOURCES[name]
             changed = {name: len(ids) for name, ids in fresh.items()}
             changed |= {"campaign_audience": sizes["campaign_audience"], "activations": sizes["outcomes"]}
             changed |= {"follower_labels": sizes["followers"], "slices": sizes["audiences"]}
             whole = {name: _whole(addition, name) for name in changed if changed[name] or name not in before.whole}
             if left_out:
                 whole["strangers"] = lookback.strangers(addition, left_out)
-            added = replace(added, whole={**before.whole, **whole})
-            return added, min((moment for moment in moments if moment is not None), default=NEVER)
+        for name, of in arrived.items():
+            added = of.entered(added, name)
+        missing = tuple(name for name in before.missing if name in tables.missing)
+        firsts = [first, *(of.first for of in arrived.values())]
+        return (
+            replace(added, missing=missing, whole={**before.whole, **whole}),
+            min((moment for moment in firsts if moment is not None), default=NEVER),
+        )
     finally:
+        pool.shutdown(cancel_futures=True)
         shutil.rmtree(spool, ignore_errors=True)
 
 
 @dataclass
 class _Arrived:
-    """Takes note of the rows of one kind of events on their way: how many there are, and from when to when."""
+    """Further events of one kind: how many there are, and from when to when; they may still be brought into order.
 
+    Attributes
+    ----------
+    empty
+        The file without a row.
+    segments
+        Those of each bucket.
+    """
+
+    empty: str
+    segments: dict[int, Future[list[Segment]]] = field(default_factory=dict)
     rows: int = 0
     first: int | None = None
     last: int | None = None
 
-    def noting(self, parts: Iterable[tuple[int, pa.Table]]) -> Iterator[tuple[int, pa.Table]]:
-        for number, part in parts:
-            at = part["at"].to_numpy()
-            read = part["known_at"].to_numpy()[part["dated"].to_numpy()] if "dated" in part.column_names else at[:0]
+    def noting(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Take note of rows on their way."""
+        for batch in batches:
+            if not len(batch):
+                continue
+            at = batch["at"].to_numpy()
+            read = batch["known_at"].filter(batch["dated"]).to_numpy() if "dated" in batch.schema.names else at[:0]
             self.rows += len(at)
             self.first = min(int(at.min()), int(at[0] if self.first is None else self.first))
             self.last = max(int(at.max()), int(read.max(initial=at[0])), int(at[0] if self.last is None else self.last))
-            yield number, part
+            yield batch
+
+    def entered(self, added: Manifest, name: str) -> Manifest:
+        """Return the manifest with the events, once they are in order."""
+        newest, segments = {**added.newest}, list(added.segments[name])
+        if self.last is not None:
+            newest[name] = max(self.last, newest.get(name, self.last))
+        for number, ordered in self.segments.items():
+            segments[number] = ordered.result()
+        empty = {name: self.empty, **added.empty}
+        return replace(added, newest=newest, empty=empty, segments={**added.segments, name: segments})
 
 
-def _with_events(
-    addition: Addition, added: Manifest, name: str, *, rows: int, spool: Path, arrived: _Arrived
-) -> Manifest:
-    """Write further events of one kind; return the manifest with them."""
-    database, folder = addition.database, addition.folder
-    reader = database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
+def _arrived(
+    addition: Addition, pool: ThreadPoolExecutor, name: str, *, rows: int, spool: Path, stored: list[list[Segment]]
+) -> _Arrived:
+    """Read further events of one kind and deal them to their buckets, which the pool brings into order meanwhile."""
+    folder = addition.folder
+    reader = addition.database.sql(queries.EVENTS[name]).to_arrow_reader(BATCH)
     read = _read_posts if name == "posts" else pa.Table.combine_chunks
     nothing = read(reader.schema.empty_table()).remove_column(0)
-    segments = list(added.segments[name])
+    arrived = _Arrived(f"{name}/empty.arrow")
 
     def deal(batch: pa.RecordBatch) -> Runs:
         return _runs(read(pa.Table.from_batches([batch])))
 
-    def sort(part: tuple[int, pa.Table]) -> None:
-        number, rows = part
-        segments[number] = extended(folder, segments[number], rows, f"{name}/{number}-{addition.tag}.arrow")
+    def sort(number: int, part: Callable[[], pa.Table]) -> list[Segment]:
+        return extended(folder, stored[number], part(), f"{name}/{number}-{addition.tag}.arrow")
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts = arrived.noting(_collected(_ahead(pool, deal, reader), spool, rows=rows))
-        if name == "outcomes":
-            nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
-            parts = iter(lookback.expected(parts, folder, segments))
-            segments = [[] for _ in segments]
-        for _ in _ahead(pool, sort, parts):
-            pass
-    empty = {**added.empty}
-    if name not in empty:
-        empty[name] = f"{name}/empty.arrow"
-        store(in_order(nothing), folder / empty[name])
-    newest = {**added.newest}
-    if arrived.last is not None:
-        newest[name] = max(arrived.last, newest.get(name, arrived.last))
-    return replace(added, empty=empty, newest=newest, segments={**added.segments, name: segments})
+    parts = _collected(_ahead(pool, deal, arrived.noting(reader)), made(spool / name), rows=rows)
+    if name == "outcomes":
+        nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
+        parts = lookback.expected(parts, folder, stored)
+        stored = [[] for _ in stored]
+    if name not in addition.before.empty:
+        store(in_order(nothing), folder / arrived.empty)
+    arrived.segments = {number: pool.submit(sort, number, part) for number, part in parts.items()}
+    return arrived
 
 
 def _read_posts(posts: pa.Table) -> pa.Table:
@@ -234,7 +254,7 @@ def _read_posts(posts: pa.Table) -> pa.Table:
     topic = listed.flatten().dictionary_encode()
     code = np.append(codes(topic.dictionary.to_pylist()), 0)[topic.indices.fill_null(-1).to_numpy()]
     known = topic.is_valid().to_numpy(zero_copy_only=False)
-    topics = distinct(listed.value_lengths().to_numpy(), code.view(np.uint64), known)
+    topics = distinct(listed.value_lengths().fill_null(0).to_numpy(), code.view(np.uint64), known)
     offsets, word = words_in(posts["caption"].combine_chunks(), most=WORDS)
     words = pa.ListArray.from_arrays(offsets.astype(np.int32), word.view(np.uint64))
     posts = posts.set_column(posts.column_names.index("topics"), "topics", topics)
@@ -252,34 +272,39 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[_Item], _Made], items: Iter
         yield one.result()
 
 
-def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Iterator[tuple[int, pa.Table]]:
+def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Parts:
     """Put together what each bucket gets; many rows go through files."""
     if rows <= HELD:
         held: dict[int, list[pa.Table]] = {}
         for number, part in chain.from_iterable(dealt):
             held.setdefault(number, []).append(part)
-        for number, few in sorted(held.items()):
-            yield number, pa.concat_tables(few)
-        return
+        return {number: partial(pa.concat_tables, few) for number, few in held.items()}
     with ExitStack() as files:
         writers: dict[int, Any] = {}
         for runs in dealt:
             for number, part in runs:
                 if number not in writers:
-                    writer = ipc.new_stream(spool / str(number), part.schema)
-                    writers[number] = files.enter_context(writer)
+                    # Small parts are written many at a time.
+                    file = files.enter_context(
+                        pa.BufferedOutputStream(pa.OSFile(str(spool / str(number)), "wb"), BUFFER)
+                    )
+                    writers[number] = files.enter_context(ipc.new_stream(file, part.schema))
                 writers[number].write_table(part)
-    for number in sorted(writers):
-        with pa.memory_map(str(spool / str(number))) as file:
-            part = ipc.open_stream(file).read_all()
-        (spool / str(number)).unlink()
-        yield number, part
+    return {number: partial(_taken, spool / str(number)) for number in writers}
+
+
+def _taken(file: Path) -> pa.Table:
+    """Read a file that goes with its rows."""
+    with pa.memory_map(str(file)) as mapped:
+        rows = ipc.open_stream(mapped).read_all()
+    file.unlink()
+    return rows
 
 
 def _runs(rows: pa.Table) -> Runs:
     """Deal rows to their buckets, and within them to their owners: what comes to lie together is close by then."""
     order, bounds = dealt(rows["bucket"].to_numpy(), rows["owner"].to_numpy())
-    rows = rows.remove_column(0).take(pa.array(order))
+    rows = gathered(rows.remove_column(0), order)
     return [
         (number, rows.slice(start, stop - start))
         for number, (start, stop) in enumerate(pairwise(bounds.tolist()))

@@ -97,8 +97,7 @@ EVENTS = {
                observed_at IS NOT NULL AS dated,
                hash(sponsor_id) AS sponsor, sponsor_id IS NOT NULL AS sponsored,
                {_numbers("views", "likes", "comments", "shares", "saves", "clicks")},
-               topics IS NOT NULL AS topics_known,
-               coalesce(topics, []) AS topics,
+               topics IS NOT NULL AS topics_known, topics,
                caption IS NOT NULL AS caption_known, caption
         FROM posts JOIN listed_accounts USING (account_id)
     """,
