@@ -159,7 +159,7 @@ def _common(store: EventStore, at: int, words: Vocabulary) -> str:
     """Return a hash of all that every account's part depends on beside its own bucket."""
     usual = store.published_peers[at // peers.PERIOD * peers.PERIOD]
     published = [
-        *(np.array(usual.names), usual.rows),
+        *vars(usual).values(),
         *(np.array([words.captions]), words.code, words.count),
     ]
     of_store = (store.missing, digest_of(store.follower_classifier))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
 PERIOD = 30 * DAY
 """Between two publications."""
-VERSION = 1
-"""Raise it when a signal changes: what a store keeps of another version is computed anew."""
+VERSION = 2
+"""Raise it when a signal or its form changes: what a store keeps of another version is computed anew."""
 NEIGHBOURS = 25
 """Peers of an account are so many accounts below it in size and so many above, as far as there are."""
 FEWEST = 5
@@ -40,7 +39,6 @@ LEAST_SPREAD = 0.1
 NORMAL_OF_MAD = 1.4826
 """Standard deviation of normal numbers over their median absolute deviation."""
 SIGNALS = ("rate", "depth")
-ROW = np.dtype([("signal", "i8"), ("platform", "i8"), ("size", "f8"), ("usual", "f8"), ("spread", "f8")])
 
 
 class Usual(NamedTuple):
@@ -56,29 +54,23 @@ class Curves:
 
     Parameters
     ----------
-    names : tuple of str
-        The signals.
-    rows : (m,) of ROW
-        By signal, platform and size; no size twice.
+    names : (signals,) str
+    spans : (curves, 4) int64
+        Signal and platform of each curve, and where among the knots it begins and ends.
+    size, usual, spread : (knots,) float64
+        By curve and size; no size twice in one curve.
     """
 
-    names: tuple[str, ...]
-    rows: npt.NDArray[np.void]
+    names: npt.NDArray[np.str_]
+    spans: IntArray
+    size: FloatArray
+    usual: FloatArray
+    spread: FloatArray
 
     def at(self, name: str, platform: IntArray, size: FloatArray) -> Usual:
         """Read what is usual for accounts of n platforms (codes) and sizes (log followers)."""
-        return Usual(*peer_kernels.along(self._spans, self.names.index(name), platform, *self._curves, size))
-
-    @cached_property
-    def _spans(self) -> IntArray:
-        """Signal and platform of each curve, and where it begins and ends: (curves, 4)."""
-        both = np.stack([self.rows["signal"], self.rows["platform"]], axis=1)
-        first = np.flatnonzero(np.append(True, (both[1:] != both[:-1]).any(axis=1))[: len(both)])
-        return np.column_stack([both[first], first, np.append(first[1:], len(both))[: len(first)]])
-
-    @cached_property
-    def _curves(self) -> tuple[FloatArray, ...]:
-        return tuple(np.ascontiguousarray(self.rows[name]) for name in ("size", "usual", "spread"))
+        knots = self.size, self.usual, self.spread
+        return Usual(*peer_kernels.along(self.spans, self.names.tolist().index(name), platform, *knots, size))
 
 
 def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArray]) -> Curves:
@@ -96,7 +88,7 @@ def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArra
     signals : mapping of name to (accounts,) float64
         Null where unknown: that account is left out there.
     """
-    found = [np.zeros(0, ROW)]
+    spans, found, end = [], [np.zeros((3, 0))], 0
     for number, values in enumerate(signals.values()):
         # Ordered by both, so that the order of the accounts changes nothing.
         order = np.lexsort((values, size, platform))
@@ -108,12 +100,12 @@ def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArra
             level, deviation = peer_kernels.neighbourhood(values[mine], NEIGHBOURS)
             # Accounts of one size have one usual: the mean of what stands at each.
             sizes, first, count = np.unique(size[mine], return_index=True, return_counts=True)
-            part = np.zeros(len(sizes), ROW)
-            part["signal"], part["platform"], part["size"] = number, platform[mine[0]], sizes
-            part["usual"] = np.add.reduceat(level, first) / count
-            part["spread"] = np.maximum(NORMAL_OF_MAD * np.add.reduceat(deviation, first) / count, LEAST_SPREAD)
-            found.append(part)
-    return Curves(tuple(signals), np.concatenate(found))
+            usual = np.add.reduceat(level, first) / count
+            spread = np.maximum(NORMAL_OF_MAD * np.add.reduceat(deviation, first) / count, LEAST_SPREAD)
+            spans.append((number, platform[mine[0]], end, end + len(sizes)))
+            found.append(np.stack([sizes, usual, spread]))
+            end += len(sizes)
+    return Curves(np.array(list(signals)), np.array(spans, np.int64).reshape(-1, 4), *np.concatenate(found, axis=1))
 
 
 def measures(bucket: Bucket) -> Measures:
@@ -162,7 +154,7 @@ def publications(
     missing = [moment for moment in moments if not (kept / f"{moment}.npz").exists()]
     for moment in set(moments) - set(missing):
         with np.load(kept / f"{moment}.npz") as saved:
-            yield moment, Curves(tuple(saved["names"].tolist()), saved["rows"])
+            yield moment, Curves(**saved)
     if not missing:
         return
 
@@ -200,5 +192,5 @@ def _inputs(bucket: Bucket, moment: int, measure: Callable[[KnownAccount], Mappi
 def _keep(path: Path, published: Curves) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(unfinished, names=np.array(published.names), rows=published.rows)
+    np.savez(unfinished, **vars(published))
     unfinished.rename(path)

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 MEMORY = 2 << 30
 """Bytes that preparing may take unless asked otherwise."""
+LIBRARIES = 512 << 20
+"""Bytes that go into libraries and compiled kernels, whatever there is to do."""
 ROWS_PER_BUCKET = 1_000_000
 """As many as go well with `MEMORY`."""
 HELD = 500_000
@@ -79,7 +81,7 @@ def write(tables: Tables, folder: Path, *, buckets: int | None, memory: int, pro
     """Write the store of a source into an empty folder; see `EventStore.prepare`."""
     if buckets is None:
         rows = sum(_sizes(tables.connection).values())
-        buckets = 1 + int(rows / ROWS_PER_BUCKET * MEMORY / memory)
+        buckets = 1 + int(rows / ROWS_PER_BUCKET * _for_data(MEMORY) / _for_data(memory))
     nothing = Manifest(
         fingerprint="",
         appended=(),
@@ -351,14 +353,19 @@ def _keep_published(folder: Path, before: Manifest, after: Manifest, since: int)
             shutil.copyfile(path, copy)
 
 
+def _for_data(memory: int) -> int:
+    """Return how many bytes are left for data."""
+    return max(memory - LIBRARIES, memory // 2)
+
+
 def _sizes(database: Any) -> dict[str, int]:
     return {name: int(database.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for name in CONTRACT}
 
 
 @contextmanager
 def _bounded(database: Any, memory: int, spool: Path) -> Iterator[Any]:
-    """Let the database take three eighths of the memory, and spill the rest beside the store; leave it as it was."""
-    settings = {"memory_limit": f"{memory * 3 // 8}B", "preserve_insertion_order": "false"}
+    """Let the database take half of the memory for data, and spill the rest beside the store; leave it as it was."""
+    settings = {"memory_limit": f"{_for_data(memory) // 2}B", "preserve_insertion_order": "false"}
     before = {name: database.execute(f"SELECT current_setting('{name}')").fetchall()[0][0] for name in settings}
     with suppress(duckdb.Error):  # it has spilled elsewhere already
         database.execute(f"SET temp_directory = '{spool}'")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pandas as pd
 
+from features.allocator import give_back
 from features.briefs import TEXT, Briefs
 from features.codes import SLICE_SEPARATOR, codes
 from features.errors import DataError
@@ -196,9 +197,9 @@ class EventStore:
             the store lies in a temporary folder that goes with the object.
         buckets : int, optional
             Into how many buckets influencers are dealt; by default as many as `memory` asks for: with 2 GiB, a
-            bucket has about one million rows.
+            bucket has about one million rows, with 1 GiB a third of that.
         memory : int, optional
-            Bytes that preparing may take, about.
+            Bytes that preparing may take, about, and later the building of features in parts.
         progress : callable, optional
             Told what is being prepared, and which share is.
 
@@ -343,6 +344,7 @@ class EventStore:
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(turn, range(self.buckets))
+        give_back()
 
     def release(self, number: int) -> None:
         """Let go of a bucket that is not needed soon: of one after the other, the last few would only fill memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from features.bucket import Bucket, Measures
     from features.events import Events
 
-Gathered = dict[str, Any]
+Gathered = Mapping[str, Any]
 """Columns by name; those of one kind of rows have the first word of their name in common.
 
 `account_*` has one row per account of the bucket; `echo_*` one per reaction of 90 days by somebody who has an account

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from features.events import divide
@@ -21,6 +22,8 @@ GENERAL = 0
 """Stands for the topic of what has none, or one that is no community's."""
 COMMUNITY = 5
 """Accounts that make a topic a community of its own (A); with fewer, a rank among them says little."""
+ROWS_AT_ONCE = 250_000
+"""Endorsements that are worked on at one time; one topic is not divided."""
 _DAMPING = 0.85
 _STEPS = 50
 
@@ -128,7 +131,17 @@ def authority_by_topic(
     ByTopic
         Endorsed accounts only. Topics on which fewer than `COMMUNITY` accounts are endorsed count as `GENERAL`.
     """
-    topics, number = _communities(topic, endorsed)
+    number, topics = _communities(topic, endorsed)
+    # A topic is a graph of its own: in turns, since what is worked out on the way takes many times what is given.
+    turn = ((np.cumsum(np.bincount(number)) - 1) // ROWS_AT_ONCE)[number]
+    turns = (np.flatnonzero(turn == this) for this in range(int(turn.max(initial=0)) + 1))
+    found = [_authority(endorser[mine], endorsed[mine], number[mine], day[mine], people) for mine in turns]
+    account, number, amount, rank = map(np.concatenate, zip(*found, strict=True))
+    return ByTopic(account, topics[number], amount, rank)
+
+
+def _authority(endorser: IntArray, endorsed: IntArray, number: IntArray, day: IntArray, people: IntArray) -> ByTopic:
+    """Rank accounts in each topic, given by number; otherwise see `authority_by_topic`."""
     codes, code = np.unique(np.concatenate([endorser, people]), return_inverse=True)
     code_of, size = code[len(endorser) :], len(codes)
     # Several numbers in one: 63 bits hold them as long as there are fewer than 2 ** 28 rows.
@@ -148,7 +161,7 @@ def authority_by_topic(
     account_of[code_of] = np.arange(len(people))
     return ByTopic(
         account=account_of[receiver],
-        topic=topics[number],
+        topic=number,
         amount=np.bincount(end, weight, minlength=len(ends)).astype(np.float64),
         rank=100 * percentile(standing, number),
     )
@@ -171,18 +184,19 @@ def activity_by_topic(*, account: IntArray, topic: IntArray, posts: FloatArray) 
     ByTopic
         Topics on which fewer than `COMMUNITY` accounts post count as `GENERAL`.
     """
-    topics, number = _communities(topic, account)
+    number, topics = _communities(topic, account)
     size = int(account.max(initial=0)) + 1
-    rows, row = np.unique(number * size + account, return_inverse=True)
+    row, rows = pd.factorize(number * size + account, sort=True)
     amount = np.bincount(row, posts, minlength=len(rows)).astype(np.float64)
     number, account = np.divmod(rows, size)
     return ByTopic(account, topics[number], amount, 100 * percentile(amount, number))
 
 
 def _communities(topic: IntArray, account: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the topics with enough accounts, and the number among them of each row's topic."""
-    topics, number = np.unique(topic, return_inverse=True)
+    """Return the number of each row's topic among those with enough accounts, and these topics."""
+    number, topics = pd.factorize(topic, sort=True)
     accounts = int(account.max(initial=0)) + 1
-    pairs = np.unique(number * accounts + account)
+    pairs = pd.unique(number * accounts + account)
     size = np.bincount(pairs // accounts, minlength=len(topics))
-    return np.unique(np.where(size < COMMUNITY, GENERAL, topics)[number], return_inverse=True)
+    community, communities = pd.factorize(np.where(size < COMMUNITY, GENERAL, topics), sort=True)
+    return community[number], communities

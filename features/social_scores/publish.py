@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
+from features.allocator import give_back
 from features.events import DAY
+from features.prepare import made
+from features.social_scores.columns import Columns
 from features.social_scores.gather import gather
 from features.social_scores.standing import SCORES, Standing, standing_of
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 PERIOD = 30 * DAY
 """Between two publications of the scores."""
-RESIDENT = 4
+RESIDENT = 2
 """How many publications of a store stay in memory."""
 VERSION = 4
 """Raise it when a score changes: what a store keeps of another version is computed anew."""
@@ -90,8 +92,8 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
             publication = Publication(**saved)
         _remember(store, moment, publication)
         yield moment, publication
-    for moment, standing in standings(store, missing) if missing else ():
-        publication = _kept(standing)
+    # Mapped, so that nobody holds one standing while the next is worked out.
+    for moment, publication in map(_kept, standings(store, missing)) if missing else ():
         # A store that cannot be written to computes them again in the next process.
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -110,28 +112,23 @@ def standing_at(store: EventStore, moment: int) -> Standing:
 def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Standing]]:
     """Work out how all accounts stand at each of some moments (microseconds), in one pass over the store.
 
-    What the buckets bring waits on disk: memory holds one bucket, and then one moment.
+    What the buckets bring waits on disk: memory holds one bucket, and then what one moment is about to use.
     """
     codes = pd.Index(store.accounts["actor"].to_numpy().view(np.int64))
     codes.get_indexer(codes[:1])  # Looked up once before threads share it: pandas makes its table at the first look-up.
     with tempfile.TemporaryDirectory(prefix="impel-scores-") as folder:
+        brought = {moment: Columns(made(Path(folder) / str(moment))) for moment in moments}
 
-        def brought(bucket: Bucket) -> str:
-            name = uuid4().hex
-            for moment in moments:
-                np.savez(Path(folder) / f"{moment}-{name}.npz", **gather(bucket, moment, codes))
-            return name
+        def bring(bucket: Bucket) -> None:
+            for moment, columns in brought.items():
+                columns.add(gather(bucket, moment, codes))
 
-        names = list(store.each_bucket(brought))
-        for moment in moments:
-            parts = []
-            for path in (Path(folder) / f"{moment}-{name}.npz" for name in names):
-                with np.load(path) as part:
-                    parts.append(dict(part))
-                path.unlink()
-            whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            del parts
-            yield moment, standing_of(store, whole)
+        for _ in store.each_bucket(bring):
+            pass
+        for moment, columns in brought.items():
+            yield moment, standing_of(store, columns)
+            columns.clear()
+            give_back()
 
 
 def _remember(store: EventStore, moment: int, publication: Publication) -> None:
@@ -140,10 +137,11 @@ def _remember(store: EventStore, moment: int, publication: Publication) -> None:
     store.published_scores[moment] = publication
 
 
-def _kept(standing: Standing) -> Publication:
+def _kept(stood: tuple[int, Standing]) -> tuple[int, Publication]:
+    moment, standing = stood
     authority = standing.authority
     order = np.lexsort((authority.account, authority.topic))
-    return Publication(
+    return moment, Publication(
         standing.accounts[list(SCORES)].to_numpy(np.float64),
         authority.account[order],
         authority.topic[order],

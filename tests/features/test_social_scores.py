@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,12 +33,14 @@ from features.social_scores import (
     standings,
     statement,
 )
+from features.social_scores.columns import Columns
 from features.social_scores.lookup import RANKS
 from tests.features.compare import Frames, prepared
 from tests.random_tables import random_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
 
     from features.events import FloatArray
@@ -333,6 +337,53 @@ def test_the_endorsement_of_an_authority_is_worth_more() -> None:
     fans = [(fan, 0, FOOD, 5) for fan in range(20)]
     found = endorsed(*fans, (PEOPLE[0], 1, FOOD, 5), (50, 2, FOOD, 5), (51, 3, FOOD, 5), (52, 4, FOOD, 5))
     assert found["rank"][1] > found["rank"][2] == found["rank"][3]
+
+
+def many_endorsements(rows: int, *, accounts: int = 500) -> dict[str, Any]:
+    rng = np.random.default_rng(8)
+    return {
+        "endorser": rng.integers(0, rows, rows),
+        "endorsed": rng.integers(0, accounts, rows),
+        "topic": rng.integers(0, 40, rows),
+        "day": rng.integers(0, 120, rows),
+        "people": np.arange(accounts),
+    }
+
+
+def test_topics_are_ranked_in_turns_as_they_are_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = many_endorsements(3_000)
+    at_once = authority_by_topic(**rows)
+    monkeypatch.setattr(import_module("features.social_scores.peerindex"), "ROWS_AT_ONCE", 1)
+    for whole, part in zip(at_once, authority_by_topic(**rows), strict=True):
+        np.testing.assert_array_equal(part, whole)
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Bytes that Python and numpy held at most while something was worked out, beside what they held before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_authority_takes_is_bounded_by_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = many_endorsements(200_000)
+    monkeypatch.setattr(import_module("features.social_scores.peerindex"), "ROWS_AT_ONCE", 10_000)
+    # Five columns of all endorsements; in one turn it would be 26.
+    assert peak_of(lambda: authority_by_topic(**rows)) < 8 * rows["topic"].nbytes
+
+
+def test_columns_on_disk_are_in_memory_once(tmp_path: Path) -> None:
+    columns, number = Columns(tmp_path), np.arange(300_000)
+    for part in (number[:7], number[7:7], number[7:]):
+        columns.add({"number": part, "half": part[::-1] / 2, "odd": part % 2 == 1})
+    assert list(columns) == ["number", "half", "odd"]
+    np.testing.assert_array_equal(columns["number"], number)
+    np.testing.assert_array_equal(columns["half"], np.concatenate([number[6::-1], number[:6:-1]]) / 2)
+    np.testing.assert_array_equal(columns["odd"], number % 2 == 1)
+    assert peak_of(lambda: columns["number"]) < 1.5 * number.nbytes
 
 
 def test_activity_is_a_rank_among_those_who_post_on_the_topic() -> None:

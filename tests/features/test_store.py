@@ -181,6 +181,16 @@ def test_few_buckets_stay_in_memory_and_the_bits_stay(frames: Frames, pairs: pd.
     assert len(store._resident) == 1
 
 
+def test_less_memory_makes_more_buckets_of_the_same_bits(
+    frames: Frames, pairs: pd.DataFrame, X: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("features.prepare.ROWS_PER_BUCKET", sum(map(len, frames.values())))
+    enough, less = (prepared(frames, memory=gib << 30) for gib in (2, 1))
+    # Of one GiB libraries take half, of two a quarter.
+    assert (enough.buckets, less.buckets) == (2, 4)
+    assert_same_bits(build(less, pairs), X)
+
+
 def test_activations_are_the_outcomes_with_their_labels(frames: Frames) -> None:
     activations = prepared(frames).activations()
     assert list(activations.columns) == [
