@@ -17,6 +17,11 @@ PRIOR_DEPTHS = 1.0
 """How many figures of an average audience the depth of a person is weighed against: what an account has on its own, in
 one kind of reaction, is as much as what people differ by (assumption)."""
 
+PRIOR_COMMENTS, PRIOR_REPLIES = 5.0, 1.0
+PRIOR_REACTIONS, PRIOR_RETURNS = 8.0, 2.0
+"""So many of an average audience are added to the comments and reactions of a year: few of them say little of a person
+(assumption)."""
+
 
 def features(known: KnownAccount) -> Features:
     """Compute the family; each feature is described in the catalogue."""
@@ -56,7 +61,9 @@ def _closeness(known: KnownAccount) -> Features:
     comments, replies, reacted, returned = (
         siblings.sum(reactions.count(of[name])) for name in ("comment", "reply", "reaction", "returns")
     )
+    replied, talked = replies + PRIOR_REPLIES, np.where(comments > 0, comments + PRIOR_COMMENTS, np.nan)
+    came_back, came = returned + PRIOR_RETURNS, np.where(reacted > 0, reacted + PRIOR_REACTIONS, np.nan)
     return {
-        "influencer_replies_per_comment_365d": divide(replies, comments),
-        "influencer_returning_share_365d": divide(returned, reacted),
+        "influencer_replies_per_comment_365d": divide(replied, talked),
+        "influencer_returning_share_365d": divide(came_back, came),
     }

@@ -30,9 +30,10 @@ ENTRIES: Entries = (
     ("influencer_depth_for_size", "deviations",
      "depth in comments, in shares and in saves over all accounts: sum of what is known of it / (n + 1)",
      "no account with a known depth", "free", ("posts", "account_stats", "accounts")),
-    ("influencer_replies_per_comment_365d", "ratio", "replies per comment over all accounts, 365 days",
+    ("influencer_replies_per_comment_365d", "ratio",
+     "replies per comment over all accounts, 365 days, shrunk as by five more comments with one reply",
      "no comment in the window", "free", _OF_INTERACTIONS),
     ("influencer_returning_share_365d", "share",
-     "share of reactions over all accounts by people who had reacted to that account in the 365 days before, 365 days",
+     "share of returning reactions over all accounts, 365 days, shrunk as by eight more of which two return",
      "no reaction in the window", "free", _OF_INTERACTIONS),
 )  # fmt: skip

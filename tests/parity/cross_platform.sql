@@ -26,10 +26,10 @@ WITH active AS (
     FROM others
 ), close AS (
     SELECT pair,
-        count(*) FILTER (kind = 'reply') / nullif(count(*) FILTER (kind = 'comment'), 0)
+        (count(*) FILTER (kind = 'reply') + 1) / (nullif(count(*) FILTER (kind = 'comment'), 0) + 5)
             AS influencer_replies_per_comment_365d,
-        count(*) FILTER (kind <> 'follow' AND before > r."at" - INTERVAL 365 DAY)
-            / nullif(count(*) FILTER (kind <> 'follow'), 0) AS influencer_returning_share_365d
+        (count(*) FILTER (kind <> 'follow' AND before > r."at" - INTERVAL 365 DAY) + 2)
+            / (nullif(count(*) FILTER (kind <> 'follow'), 0) + 8) AS influencer_returning_share_365d
     FROM pairs
     JOIN accounts me USING (account_id)
     JOIN accounts sibling ON sibling.influencer_id = me.influencer_id
