@@ -169,6 +169,11 @@ class KnownAccount:
         row = np.arange(len(pair))
         return Rows(self.decided_at[pair], {"account": sibling}, row, ends[:-1], ends[1:], self.decided_at, pair)
 
+    @cached_property
+    def everywhere(self) -> KnownAccount:
+        """What may be known of each of `siblings`."""
+        return KnownAccount(self.bucket, self.siblings.codes("account"), self.siblings.at)
+
 
 @dataclass
 class Known(KnownAccount):

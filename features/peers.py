@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import peer_kernels
-from features.events import DAY, FloatArray, IntArray, log_positive, moments_of
+from features.events import DAY, FloatArray, IntArray, divide, log_positive, moments_of
 from features.known import KnownAccount
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ LEAST_SPREAD = 0.1
 """Peers that are all alike still differ by a tenth from day to day (assumption)."""
 NORMAL_OF_MAD = 1.4826
 """Standard deviation of normal numbers over their median absolute deviation."""
-SIGNALS = ("rate", "depth")
+SIGNALS = ("rate", "comments", "shares", "saves", "paid clicks")
+DEPTHS = ("comments", "shares", "saves")
+"""What goes deeper than a like."""
 
 
 class Usual(NamedTuple):
@@ -109,27 +111,46 @@ def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArra
 
 
 def measures(bucket: Bucket) -> Measures:
-    """Say of which posts both likes and comments are measured."""
-    posts = bucket.events["posts"]
-    return {"counted": ~np.isnan(posts.numbers("likes")) & ~np.isnan(posts.numbers("comments"))}
+    """Say on which posts a kind of reaction and likes are both measured, and work out how outcomes were clicked."""
+    posts, outcomes = bucket.events["posts"], bucket.outcomes
+    clicks, impressions = outcomes.numbers("clicks"), outcomes.numbers("impressions")
+    clicked = log_positive((clicks + 0.5) / (impressions + 1))
+    return {
+        **{kind: ~np.isnan(posts.numbers("likes")) & ~np.isnan(posts.numbers(kind)) for kind in DEPTHS},
+        "log clicked": np.where(outcomes.flags("posted") & (impressions > 0), clicked, np.nan),
+    }
 
 
-def signals(known: KnownAccount) -> dict[str, FloatArray]:
+def signals(known: KnownAccount, names: tuple[str, ...] = SIGNALS) -> dict[str, FloatArray]:
     """Return what features compare n accounts by.
 
     Returns
     -------
     rate : (n,) float64
         Log of the median engagement rate, 90 days.
-    depth : (n,) float64
-        Log of comments per like over the posts of 90 days on which both are measured, half a comment and a like added.
+    comments, shares, saves : (n,) float64
+        Log of so many per like over the posts of 90 days on which both are measured, a half and a like added.
+    paid clicks : (n,) float64
+        Mean log of clicks per impression, a half and an impression added, of closed activations that were posted and
+        seen.
     """
-    posts, season, counted = known.bucket.events["posts"], known.season, known.measured(measures)["counted"]
-    likes, comments = (season.sum(posts.numbers(name), counted) for name in ("likes", "comments"))
-    return {
-        "rate": log_positive(known.rated_season.median(known.bucket.engagement_rate)),
-        "depth": log_positive((comments + 0.5) / (likes + 1)),
-    }
+    return {name: _signal(known, name) for name in names}
+
+
+def apart(known: KnownAccount, names: tuple[str, ...]) -> dict[str, FloatArray]:
+    """Return how many spreads of its peers each of n accounts lies from their usual."""
+    own, of_peers = signals(known, names), usual(known, known.bucket.peers, names)
+    return {name: divide(own[name] - of_peers[name].level, of_peers[name].spread) for name in names}
+
+
+def _signal(known: KnownAccount, name: str) -> FloatArray:
+    if name == "rate":
+        return log_positive(known.rated_season.median(known.bucket.engagement_rate))
+    of = known.measured(measures)
+    if name == "paid clicks":
+        return known.outcomes.mean(of["log clicked"])
+    likes, deeper = (known.season.sum(known.season.numbers(kind), of[name]) for kind in ("likes", name))
+    return log_positive((deeper + 0.5) / (likes + 1))
 
 
 def publish(store: EventStore, decided_at: IntArray) -> None:

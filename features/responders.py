@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from features.known import KnownAccount
 
 DAYS = 90
+YEAR = 365
 RECENT_DAYS = 30
 """Who reacts in these days is compared with who reacted in the days of the window before them."""
 LOYAL_POSTS = 3
@@ -37,6 +38,7 @@ def measures(bucket: Bucket) -> Measures:
         "first since": np.where(reaction, np.where(first, _ALWAYS, before + RECENT_DAYS * DAY), NEVER),
         "ever": np.full(len(kind), NEVER),
         "remembered until": np.where(first, _ALWAYS, before + DAYS * DAY),
+        "returns": reaction & ~first & (received.at - before < YEAR * DAY),
         "given": _are(given, "comment", "reply", "mention", "reshare"),
         "answer": _answers(given, received, reaction),
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import pair_kernels
+from features import pair_kernels, peers
 from features.events import DAY, Features, FloatArray, divide
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ PRIOR_ACTIVATIONS = 3.0
 variance over between-account variance, 2 to 3 at an intraclass correlation of 0.25 to 0.33)."""
 PRIOR_NO_SHOWS = 0.20
 """Share of paid activations that are never posted (Later, help centre)."""
+PRIOR_CLICKED = 1.0
+"""The same for clicks per impression, which hang on size and offer far less than actions do: an influencer's own differ
+from activation to activation about as much as influencers do (assumption)."""
 NEWEST_OUTCOMES = 20
 HALF_LIFE = 180.0
 """Days after which an outcome counts half in the recent record."""
@@ -69,6 +72,7 @@ def features(known: KnownAccount) -> Features:
         "past_break_even_share": own.mean(of["paid off"]),
         "past_return_log_mean": own.mean(of["log return"]),
         "past_clicks_per_impression": divide(own.sum(of["clicks seen"]), own.sum(of["impressions clicked"])),
+        "influencer_past_clicks_for_size": _clicked(known),
         "days_since_last_outcome": own.days_since_last(),
     }
 
@@ -93,6 +97,17 @@ def pair_features(known: Known) -> Features:
         "past_actions_log_last": last,
         **{f"past_performance_same_{name}": values for name, values in zip(_SAME, shrunk, strict=True)},
     }
+
+
+def _clicked(known: KnownAccount) -> FloatArray:
+    """Average log clicks per impression against peers over all accounts of the influencer, shrunk towards 0."""
+    everywhere, siblings = known.everywhere, known.siblings
+    (own,) = peers.signals(everywhere, ("paid clicks",)).values()
+    (usual,) = peers.usual(everywhere, known.bucket.peers, ("paid clicks",)).values()
+    surpasses = own - usual.level
+    number = everywhere.outcomes.measured(known.measured(peers.measures)["log clicked"])
+    counted = siblings.sum(np.where(np.isnan(surpasses), np.nan, number))
+    return divide(siblings.sum(surpasses * number), counted + PRIOR_CLICKED)
 
 
 def _surprise(outcomes: Events) -> FloatArray:

@@ -31,6 +31,7 @@ _TIMES = frozenset(
         "influencer_past_performance",
         "fee_against_usual",
         "influencer_rate_log_spread_90d",
+        "influencer_past_clicks_for_size",
     }
 )
 

@@ -113,9 +113,8 @@ def _prompt(known: KnownAccount, comment: BoolArray) -> FloatArray:
 
 
 def _against_peers(known: KnownAccount) -> Features:
-    own, usual = peers.signals(known), peers.usual(known, known.bucket.peers, peers.SIGNALS)
-    apart = {name: divide(own[name] - usual[name].level, usual[name].spread) for name in peers.SIGNALS}
-    return {"engagement_rate_for_size": apart["rate"], "comment_depth_for_size": apart["depth"]}
+    apart = peers.apart(known, ("rate", "comments"))
+    return {"engagement_rate_for_size": apart["rate"], "comment_depth_for_size": apart["comments"]}
 
 
 def _fake_audience(known: KnownAccount, signs: Features) -> Features:

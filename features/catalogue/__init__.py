@@ -30,6 +30,13 @@ The order here is the order of the feature matrix. What the texts below take as 
 - Peers are the accounts of the platform in the order of log followers, 25 to either side; fewer than five have no
   usual. Usual is the median of log figures, spread 1.4826 times the median absolute deviation, at least 0.1; both are
   published like social scores, and read straight between the two accounts next in size.
+- A reaction returns where the same person had reacted to the same account in the 365 days before it.
+- Depth in a kind of reaction is the log of so many of it (and a half) per like (and one) on the posts of 90 days with
+  both, less the usual of peers, over the spread of peers. It is not known without such a post, followers above 0 and
+  peers.
+- How well posted activations were clicked is the log of clicks (and a half) per impression (and one), of those with
+  clicks known and impressions above 0; against peers it is an account's mean less the usual of peers, and not known
+  without followers above 0 and peers.
 - A reaction of somebody who has an account has a link for each third account that reacted to both in the 90 days
   before.
 - A comment, or reply, with text is generic where it has under three words, or a text that anybody wrote anywhere before

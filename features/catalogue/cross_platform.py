@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from features.catalogue.entry import Entries
 
+_OF_INTERACTIONS = ("interactions", "accounts")
+
 ENTRIES: Entries = (
     ("influencer_accounts", "accounts", "accounts of the influencer with a known number of followers",
      "no account with a number", "free", ("account_stats", "accounts")),
@@ -25,4 +27,13 @@ ENTRIES: Entries = (
      "no account with a median rate above 0", "free", ("posts", "account_stats", "accounts")),
     ("influencer_rate_log_spread_90d", "log", "standard deviation over accounts of the logarithm of their median rate",
      "fewer than two accounts with a median rate above 0", "free", ("posts", "account_stats", "accounts")),
+    ("influencer_depth_for_size", "deviations",
+     "depth in comments, in shares and in saves over all accounts: sum of what is known of it / (n + 1)",
+     "no account with a known depth", "free", ("posts", "account_stats", "accounts")),
+    ("influencer_replies_per_comment_365d", "ratio",
+     "replies per comment over all accounts, 365 days, shrunk as by five more comments with one reply",
+     "no comment in the window", "free", _OF_INTERACTIONS),
+    ("influencer_returning_share_365d", "share",
+     "share of returning reactions over all accounts, 365 days, shrunk as by eight more of which two return",
+     "no reaction in the window", "free", _OF_INTERACTIONS),
 )  # fmt: skip

@@ -45,6 +45,9 @@ ENTRIES: Entries = (
      "no closed activation with value and a fee above 0", "free", ("outcomes",)),
     ("past_clicks_per_impression", "ratio", "all clicks per all impressions of activations with both",
      "no closed activation with both, or no impressions in all", "free", ("outcomes",)),
+    ("influencer_past_clicks_for_size", "log",
+     "how well n posted activations of all accounts of the influencer were clicked, against peers: sum / (n + 1)",
+     "no account with activations that are compared", "free", ("outcomes", "account_stats", "accounts")),
     ("days_since_last_outcome", "days", "days since an activation of the account closed", "no closed activation",
      "free", ("outcomes",)),
 )  # fmt: skip

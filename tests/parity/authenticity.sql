@@ -37,44 +37,6 @@ WITH steps AS (
     FROM asked JOIN account_stats USING (account_id) WHERE observed_at <= d - INTERVAL 30 DAY
     GROUP BY ALL
 ),
--- Own figures, and those of peers when they were last published.
-own AS (
-    SELECT account_id, d, platform, ln(nullif(s.followers, 0)) AS size,
-        ln(nullif(median(rate) FILTER (in_90d AND s.account_id IS NOT NULL), 0)) AS rate,
-        ln((sum(comments) FILTER (in_90d AND likes IS NOT NULL) + 0.5)
-            / (sum(likes) FILTER (in_90d AND comments IS NOT NULL) + 1)) AS depth
-    FROM asked JOIN accounts USING (account_id)
-    LEFT JOIN latest_stats s USING (account_id, d) LEFT JOIN known_posts USING (account_id, d)
-    GROUP BY ALL
-), compared AS (
-    UNPIVOT (SELECT account_id, d, platform, size, rate, depth FROM own WHERE size IS NOT NULL)
-    ON rate, depth INTO NAME signal VALUE figure
-), local AS (
-    SELECT d AS published, signal, platform, size,
-        median(figure) OVER peers AS usual, 1.4826 * mad(figure) OVER peers AS spread,
-        count(*) OVER (PARTITION BY d, signal, platform) AS accounts
-    FROM compared WHERE d IN (SELECT published FROM publications)
-    WINDOW peers AS (PARTITION BY d, signal, platform ORDER BY size, figure ROWS BETWEEN 25 PRECEDING AND 25 FOLLOWING)
-), curve AS (
-    SELECT published, signal, platform, size, avg(usual) AS usual, greatest(avg(spread), 0.1) AS spread
-    FROM local WHERE accounts >= 5 GROUP BY ALL
-), between_knots AS (
-    SELECT c.account_id, c.d, c.signal, c.figure,
-        max(k.size) FILTER (k.size <= c.size) AS left_size, min(k.size) FILTER (k.size > c.size) AS right_size,
-        arg_max(k.usual, k.size) FILTER (k.size <= c.size) AS left_usual,
-        arg_min(k.usual, k.size) FILTER (k.size > c.size) AS right_usual,
-        arg_max(k.spread, k.size) FILTER (k.size <= c.size) AS left_spread,
-        arg_min(k.spread, k.size) FILTER (k.size > c.size) AS right_spread,
-        coalesce((c.size - left_size) / (right_size - left_size), 0) AS part
-    FROM compared c JOIN publications USING (d)
-    JOIN curve k ON k.published = publications.published AND k.signal = c.signal AND k.platform = c.platform
-    GROUP BY c.account_id, c.d, c.signal, c.figure, c.size
-), against_peers AS (
-    SELECT account_id, d, signal,
-        (figure - (1 - part) * coalesce(left_usual, right_usual) - part * coalesce(right_usual, left_usual))
-        / ((1 - part) * coalesce(left_spread, right_spread) + part * coalesce(right_spread, left_spread)) AS apart
-    FROM between_knots
-),
 of_posts AS (
     SELECT p.account_id, d,
         avg((comments = 0)::INT) FILTER (in_90d AND likes >= 100) AS uncommented_post_share_90d,
@@ -152,12 +114,12 @@ digits AS (
 signals AS (
     SELECT account_id, d, unexplained_jump_180d::DOUBLE AS unexplained_jump_180d,
         unexplained_jumps_180d::DOUBLE AS unexplained_jumps_180d,
-        r.apart AS engagement_rate_for_size, c.apart AS comment_depth_for_size,
+        r.above / r.spread AS engagement_rate_for_size, c.above / c.spread AS comment_depth_for_size,
         generic_comment_share_90d, prompt_comment_share_90d, unfollowed_actor_share_90d
     FROM asked
     LEFT JOIN growth USING (account_id, d)
     LEFT JOIN (FROM against_peers WHERE signal = 'rate') r USING (account_id, d)
-    LEFT JOIN (FROM against_peers WHERE signal = 'depth') c USING (account_id, d)
+    LEFT JOIN (FROM against_peers WHERE signal = 'comments') c USING (account_id, d)
     LEFT JOIN of_reactions USING (account_id, d)
 ), foretold AS (
     SELECT account_id, d, 1 / (1 + exp(-any_value(level)

@@ -12,6 +12,29 @@ WITH active AS (
     LEFT JOIN latest_stats s ON s.account_id = sibling.account_id AND s.d = pairs.d
     LEFT JOIN active ON active.account_id = sibling.account_id AND active.d = pairs.d
     GROUP BY ALL
+), deep AS (
+    SELECT pair, sum(above / spread) / (count(*) + 1) AS influencer_depth_for_size
+    FROM pairs
+    JOIN accounts me USING (account_id)
+    JOIN accounts sibling ON sibling.influencer_id = me.influencer_id
+    JOIN against_peers p ON p.account_id = sibling.account_id AND p.d = pairs.d
+    WHERE signal IN ('comments', 'shares', 'saves')
+    GROUP BY ALL
+), reacted AS (
+    SELECT account_id, kind, "at",
+        lag("at") OVER (PARTITION BY account_id, actor_id, kind = 'follow' ORDER BY "at") AS before
+    FROM others
+), close AS (
+    SELECT pair,
+        (count(*) FILTER (kind = 'reply') + 1) / (nullif(count(*) FILTER (kind = 'comment'), 0) + 5)
+            AS influencer_replies_per_comment_365d,
+        (count(*) FILTER (kind <> 'follow' AND before > r."at" - INTERVAL 365 DAY) + 2)
+            / (nullif(count(*) FILTER (kind <> 'follow'), 0) + 8) AS influencer_returning_share_365d
+    FROM pairs
+    JOIN accounts me USING (account_id)
+    JOIN accounts sibling ON sibling.influencer_id = me.influencer_id
+    JOIN reacted r ON r.account_id = sibling.account_id AND r."at" <= pairs.d AND r."at" > pairs.d - INTERVAL 365 DAY
+    GROUP BY ALL
 )
 SELECT pair,
     nullif(whole.accounts, 0) AS influencer_accounts,
@@ -22,8 +45,13 @@ SELECT pair,
     best AS influencer_rate_log_best_90d,
     spread AS influencer_rate_log_spread_90d,
     ln(1 + whole.engagements) AS influencer_engagements_log_90d,
-    active.engagements / nullif(whole.engagements, 0) AS account_engagement_share_90d
+    active.engagements / nullif(whole.engagements, 0) AS account_engagement_share_90d,
+    influencer_depth_for_size,
+    influencer_replies_per_comment_365d,
+    influencer_returning_share_365d
 FROM pairs
 JOIN whole USING (pair)
+LEFT JOIN deep USING (pair)
+LEFT JOIN close USING (pair)
 LEFT JOIN latest_stats s USING (account_id, d)
 LEFT JOIN active USING (account_id, d)

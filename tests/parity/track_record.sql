@@ -41,11 +41,19 @@ WITH told AS (
     FROM pairs JOIN accounts USING (account_id)
     JOIN told ON told.influencer_id = accounts.influencer_id AND closed_at <= d AND told.decided_at < d
     GROUP BY ALL
+), clicked AS (
+    SELECT pair, sum(above * number) / (sum(number) + 1) AS influencer_past_clicks_for_size
+    FROM pairs
+    JOIN accounts me USING (account_id)
+    JOIN accounts sibling ON sibling.influencer_id = me.influencer_id
+    JOIN against_peers p ON p.account_id = sibling.account_id AND p.d = pairs.d AND signal = 'paid_clicks'
+    GROUP BY ALL
 )
 SELECT pair,
     own.* EXCLUDE (pair) REPLACE (
         coalesce(past_activations, 0) AS past_activations,
         coalesce(past_activations_same_goal, 0) AS past_activations_same_goal),
     coalesce(past_activations, 0) / (coalesce(past_activations, 0) + 3) AS past_performance_weight,
-    influencer_past_performance
-FROM pairs LEFT JOIN own USING (pair) LEFT JOIN whole USING (pair)
+    influencer_past_performance,
+    influencer_past_clicks_for_size
+FROM pairs LEFT JOIN own USING (pair) LEFT JOIN whole USING (pair) LEFT JOIN clicked USING (pair)
