@@ -52,8 +52,8 @@ LIBRARIES = 512 << 20
 """Bytes that go into libraries and compiled kernels, whatever there is to do."""
 ROWS_PER_BUCKET = 1_000_000
 """As many as go well with `MEMORY`."""
-HELD = 500_000
-"""A table of that many rows is dealt to its buckets in memory, a larger one through files."""
+HELD = 1 / 32
+"""In that share of the memory rows wait until their buckets are whole; further ones wait in files."""
 BATCH = 100_000
 BUFFER = 1 << 18
 """Bytes that are written to the file of a bucket at a time."""
@@ -153,11 +153,12 @@ def _add(
                     added = lookback.look_back(addition)
                 if rows or name not in before.empty:
                     progress(f"sorting {name}", done / max(sum(kinds.values()), 1))
-                    arrived[name] = _arrived(addition, pool, name, rows=rows, spool=spool, stored=added.segments[name])
+                    arrived[name] = _arrived(
+                        addition, pool, name, spool=spool, held=int(memory * HELD), stored=added.segments[name]
+                    )
                 done += rows
-            first, nobodys = database.execute("SELECT min(moment), count(*) - count(owner) FROM reactions").fetchall()[
-                0
-            ]
+            about = "SELECT min(moment), count(*) - count(owner) FROM reactions"
+            [(first, nobodys)] = database.execute(about).fetchall()
             left_out = ["interactions"] if nobodys else []
             for name, of in arrived.items():
                 if name not in {"interactions", "given"} and of.rows < kinds[name]:
@@ -223,7 +224,7 @@ class _Arrived:
 
 
 def _arrived(
-    addition: Addition, pool: ThreadPoolExecutor, name: str, *, rows: int, spool: Path, stored: list[list[Segment]]
+    addition: Addition, pool: ThreadPoolExecutor, name: str, *, spool: Path, held: int, stored: list[list[Segment]]
 ) -> _Arrived:
     """Read further events of one kind and deal them to their buckets, which the pool brings into order meanwhile."""
     folder = addition.folder
@@ -238,7 +239,7 @@ def _arrived(
     def sort(number: int, part: Callable[[], pa.Table]) -> list[Segment]:
         return extended(folder, stored[number], part(), f"{name}/{number}-{addition.tag}.arrow")
 
-    parts = _collected(_ahead(pool, deal, arrived.noting(reader)), made(spool / name), rows=rows)
+    parts = _collected(_ahead(pool, deal, arrived.noting(reader)), made(spool / name), held=held)
     if name == "outcomes":
         nothing = nothing.append_column("expected_log", pa.array([], pa.float64()))
         parts = lookback.expected(parts, folder, stored)
@@ -274,33 +275,33 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[_Item], _Made], items: Iter
         yield one.result()
 
 
-def _collected(dealt: Iterable[Runs], spool: Path, *, rows: int) -> Parts:
-    """Put together what each bucket gets; many rows go through files."""
-    if rows <= HELD:
-        held: dict[int, list[pa.Table]] = {}
-        for number, part in chain.from_iterable(dealt):
-            held.setdefault(number, []).append(part)
-        return {number: partial(pa.concat_tables, few) for number, few in held.items()}
+def _collected(dealt: Iterable[Runs], spool: Path, *, held: int) -> Parts:
+    """Put together what each bucket gets: so many bytes in memory, the rest through files."""
+    parts: dict[int, list[pa.Table]] = {}
+    size = 0
     with ExitStack() as files:
         writers: dict[int, Any] = {}
-        for runs in dealt:
-            for number, part in runs:
-                if number not in writers:
-                    # Small parts are written many at a time.
-                    file = files.enter_context(
-                        pa.BufferedOutputStream(pa.OSFile(str(spool / str(number)), "wb"), BUFFER)
-                    )
-                    writers[number] = files.enter_context(ipc.new_stream(file, part.schema))
-                writers[number].write_table(part)
-    return {number: partial(_taken, spool / str(number)) for number in writers}
+        for number, part in chain.from_iterable(dealt):
+            few = parts.setdefault(number, [])
+            if size < held:
+                size += part.nbytes
+                few.append(part)
+                continue
+            if number not in writers:
+                # Small parts are written many at a time.
+                file = files.enter_context(pa.BufferedOutputStream(pa.OSFile(str(spool / str(number)), "wb"), BUFFER))
+                writers[number] = files.enter_context(ipc.new_stream(file, part.schema))
+            writers[number].write_table(part)
+    return {number: partial(_taken, few, spool / str(number)) for number, few in parts.items()}
 
 
-def _taken(file: Path) -> pa.Table:
-    """Read a file that goes with its rows."""
-    with pa.memory_map(str(file)) as mapped:
-        rows = ipc.open_stream(mapped).read_all()
-    file.unlink()
-    return rows
+def _taken(parts: list[pa.Table], file: Path) -> pa.Table:
+    """Return rows out of memory and those out of a file, which goes with them."""
+    if file.exists():
+        with pa.memory_map(str(file)) as mapped:
+            parts = [*parts, ipc.open_stream(mapped).read_all()]
+        file.unlink()
+    return pa.concat_tables(parts)
 
 
 def _runs(rows: pa.Table) -> Runs:
