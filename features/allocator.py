@@ -11,8 +11,8 @@ import pyarrow as pa
 def give_back() -> None:
     """Give the system what was freed.
 
-    glibc keeps it for the thread that freed it, and Arrow for its next table: of 100,000 accounts that was 240 MiB after
-    a pass over the store, on top of 590.
+    glibc keeps it for the thread that freed it, and Arrow for its next table: after a pass over a store of 100,000
+    accounts that was 240 MiB, on top of 590.
     """
     pa.default_memory_pool().release_unused()
     with suppress(AttributeError):  # only glibc has it

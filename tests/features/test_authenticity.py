@@ -182,7 +182,7 @@ def test_peers_are_the_nearest_in_size_on_the_same_platform() -> None:
 
 
 def test_accounts_on_a_platform_of_four_have_no_peers() -> None:
-    assert len(curves(np.zeros(4, int), np.arange(4.0), {"rate": np.arange(4.0)}).rows) == 0
+    assert len(curves(np.zeros(4, int), np.arange(4.0), {"rate": np.arange(4.0)}).spans) == 0
 
 
 def test_a_sample_counts_as_many_labelled_followers_as_leave_its_interval() -> None:
