@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Columns(Mapping[str, "npt.NDArray[Any]"]):
-    """Columns of numbers, in an empty folder.
+    """Columns of numbers, in an empty folder; the first rows say of which types.
 
     A column lies in memory once, and only as long as somebody holds what was read.
     """
@@ -30,9 +30,9 @@ class Columns(Mapping[str, "npt.NDArray[Any]"]):
         """Add rows; several threads may do so at a time."""
         with self._adding:
             for name, values in rows.items():
-                self._types[name] = values.dtype
+                kind = self._types.setdefault(name, values.dtype)
                 with (self._folder / name).open("ab") as file:
-                    values.tofile(file)
+                    values.astype(kind, casting="safe", copy=False).tofile(file)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return np.fromfile(self._folder / name, self._types[name])

@@ -384,6 +384,8 @@ def test_columns_on_disk_are_in_memory_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["half"], np.concatenate([number[6::-1], number[:6:-1]]) / 2)
     np.testing.assert_array_equal(columns["odd"], number % 2 == 1)
     assert peak_of(lambda: columns["number"]) < 1.5 * number.nbytes
+    with pytest.raises(TypeError, match="safe"):
+        columns.add({"number": number / 2})
 
 
 def test_activity_is_a_rank_among_those_who_post_on_the_topic() -> None:
