@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from features import peer_kernels
+from features.columns import by_moment
 from features.events import DAY, FloatArray, IntArray, divide, log_positive, moments_of
 from features.known import KnownAccount
 
@@ -34,6 +35,8 @@ NEIGHBOURS = 25
 """Peers of an account are so many accounts below it in size and so many above, as far as there are."""
 FEWEST = 5
 """A platform with fewer accounts than this has no usual."""
+KNOTS = 2_000
+"""Accounts at which what is usual on a platform is told at most, so that all publications fit into memory."""
 LEAST_SPREAD = 0.1
 """Peers that are all alike still differ by a tenth from day to day (assumption)."""
 NORMAL_OF_MAD = 1.4826
@@ -104,9 +107,11 @@ def curves(platform: IntArray, size: FloatArray, signals: Mapping[str, FloatArra
             sizes, first, count = np.unique(size[mine], return_index=True, return_counts=True)
             usual = np.add.reduceat(level, first) / count
             spread = np.maximum(NORMAL_OF_MAD * np.add.reduceat(deviation, first) / count, LEAST_SPREAD)
-            spans.append((number, platform[mine[0]], end, end + len(sizes)))
-            found.append(np.stack([sizes, usual, spread]))
-            end += len(sizes)
+            # Of many accounts so many, evenly: what is usual changes little from one to the next.
+            knots = np.unique(np.linspace(0, len(sizes) - 1, min(len(sizes), KNOTS)).round().astype(np.int64))
+            spans.append((number, platform[mine[0]], end, end + len(knots)))
+            found.append(np.stack([sizes, usual, spread])[:, knots])
+            end += len(knots)
     return Curves(np.array(list(signals)), np.array(spans, np.int64).reshape(-1, 4), *np.concatenate(found, axis=1))
 
 
@@ -179,10 +184,9 @@ def publications(
     if not missing:
         return
 
-    parts = store.each_bucket(lambda bucket: [_inputs(bucket, moment, measure) for moment in missing])
-    for moment, inputs in zip(missing, zip(*parts, strict=True), strict=True):
-        whole = {name: column.to_numpy() for name, column in pd.concat(inputs).items()}
-        published = curves(whole.pop(_PLATFORM), whole.pop(_SIZE), whole)
+    for moment, columns in by_moment(store, missing, partial(_inputs, measure=measure)):
+        own = {name: columns[name] for name in columns if name not in {_PLATFORM, _SIZE}}
+        published = curves(columns[_PLATFORM], columns[_SIZE], own)
         # A store that cannot be written to computes them again in the next process.
         with suppress(OSError):
             _keep(kept / f"{moment}.npz", published)
@@ -204,10 +208,12 @@ def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str
 _PLATFORM, _SIZE = "of the platform", "of the size"
 
 
-def _inputs(bucket: Bucket, moment: int, measure: Callable[[KnownAccount], Mapping[str, FloatArray]]) -> pd.DataFrame:
+def _inputs(
+    bucket: Bucket, moment: int, *, measure: Callable[[KnownAccount], Mapping[str, FloatArray]]
+) -> dict[str, IntArray | FloatArray]:
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), moment))
-    return pd.DataFrame({_PLATFORM: bucket.platform, _SIZE: log_positive(known.followers), **measure(known)})
+    return {_PLATFORM: bucket.platform, _SIZE: log_positive(known.followers), **measure(known)}
 
 
 def _keep(path: Path, published: Curves) -> None:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from features.allocator import give_back
+from features.columns import by_moment
 from features.events import DAY
-from features.prepare import made
-from features.social_scores.columns import Columns
 from features.social_scores.gather import gather
 from features.social_scores.standing import SCORES, Standing, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from features.bucket import Bucket
     from features.events import FloatArray, IntArray
     from features.store import EventStore
 
@@ -110,25 +105,11 @@ def standing_at(store: EventStore, moment: int) -> Standing:
 
 
 def standings(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Standing]]:
-    """Work out how all accounts stand at each of some moments (microseconds), in one pass over the store.
-
-    What the buckets bring waits on disk: memory holds one bucket, and then what one moment is about to use.
-    """
+    """Work out how all accounts stand at each of some moments (microseconds), in one pass over the store."""
     codes = pd.Index(store.accounts["actor"].to_numpy().view(np.int64))
     codes.get_indexer(codes[:1])  # Looked up once before threads share it: pandas makes its table at the first look-up.
-    with tempfile.TemporaryDirectory(prefix="impel-scores-") as folder:
-        brought = {moment: Columns(made(Path(folder) / str(moment))) for moment in moments}
-
-        def bring(bucket: Bucket) -> None:
-            for moment, columns in brought.items():
-                columns.add(gather(bucket, moment, codes))
-
-        for _ in store.each_bucket(bring):
-            pass
-        for moment, columns in brought.items():
-            yield moment, standing_of(store, columns)
-            columns.clear()
-            give_back()
+    for moment, columns in by_moment(store, moments, lambda bucket, moment: gather(bucket, moment, codes)):
+        yield moment, standing_of(store, columns)
 
 
 def _remember(store: EventStore, moment: int, publication: Publication) -> None:

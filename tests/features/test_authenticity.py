@@ -15,7 +15,7 @@ from features.authenticity.fake_audience import default_outlook, fake_audience
 from features.authenticity.kernels import labelled
 from features.errors import DataError
 from features.follower_classifier import FakeShare
-from features.peers import NEIGHBOURS, NORMAL_OF_MAD, curves
+from features.peers import KNOTS, NEIGHBOURS, NORMAL_OF_MAD, curves
 from tests.features.compare import prepared
 from training.fake_audience import SEEDS, coverage, look
 
@@ -179,6 +179,15 @@ def test_peers_are_the_nearest_in_size_on_the_same_platform() -> None:
     middle = published.at("rate", np.array([0, 1]), np.array([9.0, 9.0])).level
     np.testing.assert_allclose(middle, [-2.7, 2.3], atol=0.5)
     assert np.isnan(published.at("rate", np.array([2]), np.array([9.0])).level[0])
+
+
+def test_of_many_accounts_some_tell_what_is_usual() -> None:
+    size = np.linspace(6, 16, 3 * KNOTS)
+    published = curves(np.zeros(len(size), int), size, {"rate": -0.3 * size})
+    assert len(published.size) == KNOTS
+    assert (published.size[0], published.size[-1]) == (size[0], size[-1])
+    found = published.at("rate", np.zeros(len(size), int), size).level
+    np.testing.assert_allclose(found[NEIGHBOURS:-NEIGHBOURS], -0.3 * size[NEIGHBOURS:-NEIGHBOURS], atol=0.01)
 
 
 def test_accounts_on_a_platform_of_four_have_no_peers() -> None:

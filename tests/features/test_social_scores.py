@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import EventStore, build, open_tables
+from features.columns import Columns
 from features.errors import SettingError
 from features.social_scores import (
     GENERAL,
@@ -33,7 +34,6 @@ from features.social_scores import (
     standings,
     statement,
 )
-from features.social_scores.columns import Columns
 from features.social_scores.lookup import RANKS
 from tests.features.compare import Frames, prepared
 from tests.random_tables import random_tables

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.allocator import give_back
+from features.prepare import made
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     import numpy.typing as npt
+
+    from features.bucket import Bucket
+    from features.store import EventStore
 
 
 class Columns(Mapping[str, "npt.NDArray[Any]"]):
@@ -47,3 +55,26 @@ class Columns(Mapping[str, "npt.NDArray[Any]"]):
         """Give the disk back."""
         shutil.rmtree(self._folder)
         self._types.clear()
+
+
+def by_moment(
+    store: EventStore, moments: list[int], gather: Callable[[Bucket, int], Mapping[str, npt.NDArray[Any]]]
+) -> Iterator[tuple[int, Columns]]:
+    """Yield what all buckets bring of each moment (microseconds), rows in any order, in one pass over the store.
+
+    It waits on disk: memory holds the buckets at work, and then what is used of one moment. Columns can be read until
+    the next moment is asked for.
+    """
+    with tempfile.TemporaryDirectory(prefix="impel-columns-") as folder:
+        brought = {moment: Columns(made(Path(folder) / str(moment))) for moment in moments}
+
+        def bring(bucket: Bucket) -> None:
+            for moment, columns in brought.items():
+                columns.add(gather(bucket, moment))
+
+        for _ in store.each_bucket(bring):
+            pass
+        for moment, columns in brought.items():
+            yield moment, columns
+            columns.clear()
+            give_back()
