@@ -29,7 +29,7 @@ The order here is the order of the feature matrix. What the texts below take as 
   the engagements of none.
 - Peers are the accounts of the platform in the order of log followers, 25 to either side; fewer than five have no
   usual. Usual is the median of log figures, spread 1.4826 times the median absolute deviation, at least 0.1; both are
-  published like social scores, for 2,000 accounts of a platform at most, and read straight between the two next in size.
+  published like social scores, for 2,000 accounts of a platform at most, and read straight between those next in size.
 - A reaction returns where the same person had reacted to the same account in the 365 days before it.
 - Depth in a kind of reaction is the log of so many of it (and a half) per like (and one) on the posts of 90 days with
   both, less the usual of peers, over the spread of peers. It is not known without such a post, followers above 0 and
