@@ -24,22 +24,23 @@ let current = null;
 
 /** Show what the address says. */
 function route() {
+  changed.cancel(); // or the form of before would come back over what the address says now
   const where = read(location.hash, { first: current === null });
   const view = where.view in VIEWS && (where.view !== "influencer" || where.account) ? where.view : "ranking";
   if (current) left.set(current, { scroll: scrollY, focus: document.activeElement });
   const before = current;
   current = view;
-  const changed = where.question.brief !== undefined && !sameQuestion(where.question, state.question);
-  if (changed) {
+  const other = where.question.brief !== undefined && !sameQuestion(where.question, state.question);
+  if (other) {
     fillQuestion(where.question);
     state.question = readQuestion();
   }
   for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
   document.title = `${VIEWS[view].title(where)} · Impel`;
   renderTop(view);
-  VIEWS[view].open(byId(view), where, { changed });
+  VIEWS[view].open(byId(view), where, { changed: other });
   if (before === null) return;
-  const stood = view === "ranking" && !changed ? left.get(view) : null;
+  const stood = view === "ranking" && !other ? left.get(view) : null;
   if (stood?.focus?.isConnected && byId(view).contains(stood.focus)) {
     stood.focus.focus({ preventScroll: true });
     scrollTo(0, stood.scroll);
@@ -76,6 +77,7 @@ function keep() {
 
 async function asked() {
   if (!complete({ tell: true })) return;
+  changed.cancel();
   keep();
   if (matchMedia("(max-width: 1179px)").matches) byId("brief-panel").open = false;
   await rank({ move: true });

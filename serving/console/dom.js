@@ -74,11 +74,13 @@ export async function show(place, { waiting, bring, render, again, failed }) {
   }
 }
 
-/** Call once things have been quiet for a while. */
+/** Call once things have been quiet for a while; `cancel` calls it off. */
 export function debounced(action, milliseconds) {
   let timer;
-  return (...given) => {
+  const later = (...given) => {
     clearTimeout(timer);
     timer = setTimeout(() => action(...given), milliseconds);
   };
+  later.cancel = () => clearTimeout(timer);
+  return later;
 }
