@@ -362,15 +362,15 @@ class _Temporary:
 def _move(prepared: Path, folder: Path, fingerprint: str) -> None:
     """Put a prepared store in its place; of two processes that prepare the same, the first to come stays."""
     while True:
+        with suppress(OSError):  # something is there: what another process prepared meanwhile, or a store of before
+            prepared.rename(folder)
+            return
+        there = Manifest.read(folder)
+        if there is not None and there.fingerprint == fingerprint:
+            return
         old = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
         try:
             with suppress(FileNotFoundError):
                 folder.rename(old / "store")
-            with suppress(OSError):  # another process was faster
-                prepared.rename(folder)
-                return
         finally:
             shutil.rmtree(old, ignore_errors=True)
-        there = Manifest.read(folder)
-        if there is not None and there.fingerprint == fingerprint:
-            return
