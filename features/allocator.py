@@ -15,5 +15,5 @@ def give_back() -> None:
     accounts that was 240 MiB, on top of 590.
     """
     pa.default_memory_pool().release_unused()
-    with suppress(AttributeError):  # only glibc has it
+    with suppress(AttributeError, TypeError):  # only glibc has it; Windows does not even name its own library like this
         ctypes.CDLL(None).malloc_trim(0)
