@@ -20,7 +20,6 @@ from features.briefs import Briefs
 from features.errors import DataError, SettingError
 from features.materialize import materialize, materialize_beside
 from features.timeline import timeline
-from serving import schemas
 from serving.campaigns import Campaigns
 from serving.explain import explain
 from serving.pairs import TEXTS, Accounts, Pairs
@@ -28,6 +27,7 @@ from serving.prediction_log import Answered
 from serving.predictor import asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
 from serving.request import REQUEST
+from serving.schemas import requests, responses
 from serving.unknown import prepared
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Answers:
         self.snapshot = snapshot
         self.accounts = Accounts(snapshot, predictor.bundle)
 
-    def predict(self, request: schemas.PredictRequest) -> schemas.PredictResponse:
+    def predict(self, request: requests.PredictRequest) -> responses.PredictResponse:
         """Answer the candidates in their order; those that the data do not know are named instead."""
         row_of = self.snapshot.row_of
         known = [candidate for candidate in request.candidates if candidate.account_id in row_of]
@@ -106,7 +106,7 @@ class Answers:
         fee = _numbers(candidate.fee for candidate in known)
         pairs = Pairs(self.accounts, _briefs(request.brief), rows, fee)
         scores = self._scores(pairs, request.brief, fee, _numbers(candidate.at_least for candidate in known))
-        return schemas.PredictResponse.model_validate(
+        return responses.PredictResponse.model_validate(
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._moment,
@@ -117,7 +117,7 @@ class Answers:
             }
         )
 
-    def explain(self, request: schemas.ExplainRequest) -> schemas.ExplainResponse:
+    def explain(self, request: requests.ExplainRequest) -> responses.ExplainResponse:
         """Explain the answers to candidates in their order; those that the data do not know are named instead."""
         known = [candidate for candidate in request.candidates if candidate.account_id in self.snapshot.row_of]
         accounts = {candidate.account_id for candidate in known}
@@ -132,14 +132,14 @@ class Answers:
             }
         )
         told = explain(self.predictor, self.store, pairs=pairs, campaigns=_campaign(request.brief))
-        return schemas.ExplainResponse(
+        return responses.ExplainResponse(
             model_version=self.predictor.version,
             features_as_of=self._moment,
-            explanations=[schemas.Explanation.model_validate(each) for each in told],
+            explanations=[responses.Explanation.model_validate(each) for each in told],
             unknown_accounts=list(dict.fromkeys(unknown)),
         )
 
-    def rank(self, request: schemas.RankRequest) -> schemas.RankResponse:
+    def rank(self, request: requests.RankRequest) -> responses.RankResponse:
         """Order all known accounts that keep the filters, and answer a page of them, best first."""
         asked = self._digest(request)
         after = None if request.cursor is None else Cursor.read(request.cursor, asked)
@@ -150,7 +150,7 @@ class Answers:
         predictions = self._predictions(pairs, scores, reasons=request.reasons)
         for row, fee, account in zip(predictions, page.fee.tolist(), self._summaries(page.rows), strict=True):
             row["fee"], row["account"] = None if fee != fee else fee, account  # noqa: PLR0124
-        return schemas.RankResponse.model_validate(
+        return responses.RankResponse.model_validate(
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._moment,
@@ -163,7 +163,7 @@ class Answers:
             }
         )
 
-    def score(self, request: ScoreRequest) -> schemas.ScoreResponse:
+    def score(self, request: ScoreRequest) -> responses.ScoreResponse:
         """Answer for an influencer whom the data do not know, out of the tables that the request brings."""
         bundle = self.predictor.bundle
         unknown = prepared(request.influencer, missing=self.store.missing)
@@ -176,7 +176,7 @@ class Answers:
         fee = _numbers(candidate.fee for candidate in request.asked)
         pairs = Pairs(accounts, _briefs(request.brief), rows, fee)
         scores = self._scores(pairs, request.brief, fee, _numbers(candidate.at_least for candidate in request.asked))
-        return schemas.ScoreResponse.model_validate(
+        return responses.ScoreResponse.model_validate(
             {
                 "model_version": self.predictor.version,
                 "features_as_of": self._moment,
@@ -186,7 +186,7 @@ class Answers:
             }
         )
 
-    def account(self, account_id: str) -> schemas.AccountResponse:
+    def account(self, account_id: str) -> responses.AccountResponse:
         """Say what is known of one account without a brief.
 
         Raises
@@ -199,7 +199,7 @@ class Answers:
         values = _records({name: snapshot.features[[row], column] for name, column in snapshot.column_of.items()})[0]
         over_time = timeline(self.store, account_id, self.as_of)
         names = ("score", "networks", "reach", "amplification", "network")
-        return schemas.AccountResponse.model_validate(
+        return responses.AccountResponse.model_validate(
             {
                 **_records({name: self.accounts.texts(name, np.array([row])) for name in TEXTS})[0],
                 "features_as_of": self._moment,
@@ -222,14 +222,14 @@ class Answers:
             }
         )
 
-    def campaigns(self, request: schemas.CampaignsRequest) -> schemas.CampaignsResponse:
+    def campaigns(self, request: requests.CampaignsRequest) -> responses.CampaignsResponse:
         """Say which campaigns of the data are known, the newest first."""
         matching, found = self._campaigns.found(request)
-        return schemas.CampaignsResponse(features_as_of=self._moment, matching=matching, campaigns=found)
+        return responses.CampaignsResponse(features_as_of=self._moment, matching=matching, campaigns=found)
 
-    def model(self) -> schemas.ModelResponse:
+    def model(self) -> responses.ModelResponse:
         """Say which model answers, out of which data."""
-        return schemas.ModelResponse(
+        return responses.ModelResponse(
             model_version=self.predictor.version,
             features_as_of=self._moment,
             accounts=len(self.snapshot.accounts),
@@ -243,7 +243,7 @@ class Answers:
         return Campaigns(self.store, self.as_of)
 
     def _summaries(self, rows: IntArray) -> list[dict[str, Any]]:
-        """Return what tells accounts from others, as `schemas.AccountSummary` wants it."""
+        """Return what tells accounts from others, as `responses.AccountSummary` wants it."""
         snapshot = self.snapshot
         names = ("fake_share", "fake_share_low", "fake_share_high")
         return _records(
@@ -253,7 +253,7 @@ class Answers:
             }
         )
 
-    def _scores(self, pairs: Pairs, brief: schemas.Brief, fee: FloatArray, at_least: FloatArray) -> dict[str, Any]:
+    def _scores(self, pairs: Pairs, brief: requests.Brief, fee: FloatArray, at_least: FloatArray) -> dict[str, Any]:
         """Return what `Predictor.score` says of the pairs."""
         value = _value(brief)
         found = self.predictor.bundle.distribution_of(pairs.matrix())
@@ -263,7 +263,7 @@ class Answers:
         return {**said, "support": pairs.support(), "own_record_weight": pairs["past_performance_weight"]}
 
     def _recorded(
-        self, endpoint: str, brief: schemas.Brief, pairs: Pairs, fee: FloatArray, scores: dict[str, Any]
+        self, endpoint: str, brief: requests.Brief, pairs: Pairs, fee: FloatArray, scores: dict[str, Any]
     ) -> str | None:
         """Hand on what is answered to whoever records it; return the name of the answer where it is logged."""
         if self.record is None or not len(pairs):
@@ -285,7 +285,7 @@ class Answers:
         return answered.request_id if self.record(answered) else None
 
     def _predictions(self, pairs: Pairs, scores: dict[str, Any], *, reasons: bool) -> list[dict[str, Any]]:
-        """Return the pairs as `schemas.Prediction` wants them."""
+        """Return the pairs as `responses.Prediction` wants them."""
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
         rows = _records({"account_id": pairs.accounts.ids[pairs.rows], **scores, **counts})
         told = self.predictor.reasons.strongest(pairs.frame(), scores["at_least"]) if reasons else [None] * len(rows)
@@ -293,31 +293,31 @@ class Answers:
             row["baselines"], row["reasons"] = baseline, reason
         return rows
 
-    def _incremental(self, brief: schemas.Brief) -> str:
+    def _incremental(self, brief: requests.Brief) -> str:
         return self.predictor.incremental([brief.goal])[0]
 
-    def _digest(self, request: schemas.RankRequest) -> str:
+    def _digest(self, request: requests.RankRequest) -> str:
         """Return a hash of what the pages of one ranking have in common: the question, the model, the accounts."""
         question = request.model_dump_json(exclude={"cursor", "limit", "reasons"})
         of = (question, self.predictor.version, self.snapshot.contents.store, str(self.snapshot.contents.as_of))
         return hashlib.sha256("\0".join(of).encode()).hexdigest()[:16]
 
 
-def _briefs(brief: schemas.Brief) -> Briefs:
+def _briefs(brief: requests.Brief) -> Briefs:
     """Return a brief as features read it: what was asked for before is remembered."""
     return _read(brief.model_dump_json())
 
 
 @lru_cache(maxsize=256)
 def _read(text: str) -> Briefs:
-    brief = schemas.Brief.model_validate_json(text)
+    brief = requests.Brief.model_validate_json(text)
     given = brief.__dict__
     # No brand is never the brand of a past post, and an empty id is none.
     starts_at = int(brief.starts_at.timestamp()) * 1_000_000 + brief.starts_at.microsecond
     return Briefs.one({**given, "brand_id": brief.brand_id or "", "campaign_id": _CAMPAIGN}, starts_at=starts_at)
 
 
-def _campaign(brief: schemas.Brief) -> pd.DataFrame:
+def _campaign(brief: requests.Brief) -> pd.DataFrame:
     """Return a brief as one row of the contract's campaigns, with the audience it wants beside it."""
     given = brief.model_dump()
     columns: dict[str, Any] = {name: [given[name]] for name in ("goal", "vertical", "topics", "brief", "audience")}
@@ -330,7 +330,7 @@ def _campaign(brief: schemas.Brief) -> pd.DataFrame:
     return pd.DataFrame({"campaign_id": [_CAMPAIGN], "brand_id": [given["brand_id"] or ""], **columns})
 
 
-def _value(brief: schemas.Brief) -> FloatArray:
+def _value(brief: requests.Brief) -> FloatArray:
     return np.array(np.nan if brief.value_per_action is None else brief.value_per_action)
 
 

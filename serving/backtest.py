@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from serving.schemas import Answered
+from serving.schemas.responses import Answered
 
 
 class Estimate(Answered):

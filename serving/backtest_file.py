@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import DataError, SettingError
 from serving import backtest
-from serving.schemas import Moment
+from serving.schemas.requests import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path

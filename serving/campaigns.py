@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from serving import schemas
+from serving.schemas import requests, responses
 
 if TYPE_CHECKING:
     from features.events import IntArray
@@ -58,7 +58,7 @@ class Campaigns:
         texts = (campaigns[name].fillna("").astype(str) for name in ("campaign_id", "brand_id", "vertical", "brief"))
         self._texts = ["\n".join(parts).casefold() for parts in zip(*texts, strict=True)]
 
-    def found(self, asked: schemas.CampaignsRequest) -> tuple[int, list[schemas.Campaign]]:
+    def found(self, asked: requests.CampaignsRequest) -> tuple[int, list[responses.Campaign]]:
         """Return how many campaigns hold the text that is looked for, and the newest of them."""
         text = asked.search.strip().casefold()
         places = [place for place in self._newest.tolist() if text in self._texts[place]]
@@ -66,11 +66,11 @@ class Campaigns:
         rows = self._campaigns.iloc[told].to_dict("records")
         return len(places), [self._campaign(place, row) for place, row in zip(told, rows, strict=True)]
 
-    def _campaign(self, place: int, row: dict[str, Any]) -> schemas.Campaign:
+    def _campaign(self, place: int, row: dict[str, Any]) -> responses.Campaign:
         hired = self._hired.rows(place)
-        priced = hired[~np.isnan(self._fee[hired])][: schemas.MAX_HIRED]
+        priced = hired[~np.isnan(self._fee[hired])][: responses.MAX_HIRED]
         accounts = self._ids[self._account[priced]].tolist()
-        return schemas.Campaign(
+        return responses.Campaign(
             campaign_id=row["campaign_id"],
             brief=self._brief(place, row),
             decided_at=_moment(row["decided"]),
@@ -78,7 +78,7 @@ class Campaigns:
             fees=dict(zip(accounts, self._fee[priced].tolist(), strict=True)),
         )
 
-    def _brief(self, place: int, row: dict[str, Any]) -> schemas.Brief | None:
+    def _brief(self, place: int, row: dict[str, Any]) -> requests.Brief | None:
         audience: dict[str, dict[str, float]] = {}
         slices = self._slices.rows(place)
         for dimension, bucket, share in zip(*(values[slices] for values in self._wanted), strict=True):
@@ -112,11 +112,11 @@ class _Grouped(NamedTuple):
         return self.order[self.first[place] : self.first[place + 1]]
 
 
-def _taken(values: dict[str, Any]) -> schemas.Brief | None:
+def _taken(values: dict[str, Any]) -> requests.Brief | None:
     """Return the brief without what no request may hold; None where it would be another brief without it."""
     while values.keys() >= _NEEDED:
         try:
-            return schemas.Brief.model_validate(values)
+            return requests.Brief.model_validate(values)
         except ValidationError as error:
             # What speaks of no field is that it ends before it starts.
             wrong = {str(each["loc"][0]) if each["loc"] else "ends_at" for each in error.errors()}

@@ -30,21 +30,23 @@ from serving.exchange import (
     exchange,
 )
 from serving.raw import Influencer, ScoreRequest
-from serving.schemas import (
-    AccountResponse,
+from serving.schemas.requests import (
     Brief,
-    CampaignsResponse,
     Candidate,
     ExplainRequest,
-    ExplainResponse,
     Filters,
-    ModelResponse,
     Outcome,
     OutcomesRequest,
-    OutcomesResponse,
     PredictRequest,
-    PredictResponse,
     RankRequest,
+)
+from serving.schemas.responses import (
+    AccountResponse,
+    CampaignsResponse,
+    ExplainResponse,
+    ModelResponse,
+    OutcomesResponse,
+    PredictResponse,
     RankResponse,
     ScoreResponse,
 )

@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from features.errors import ImpelError
-from serving.schemas import FieldError, Problem
+from serving.schemas.responses import FieldError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from features.errors import LogError
-from serving import schemas
 from serving.metrics import metrics
 from serving.middleware import problem
 from serving.outcomes import ContradictionError
 from serving.prediction_log import PredictionLog
 from serving.recorder import Recorder
+from serving.schemas import requests, responses
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,7 +50,7 @@ class Feedback:
         self._version = version
         answers.record = self._recorder.record
 
-    def report(self, outcomes: list[schemas.Outcome]) -> schemas.OutcomesResponse | schemas.Problem:
+    def report(self, outcomes: list[requests.Outcome]) -> responses.OutcomesResponse | responses.Problem:
         """Keep outcomes, or say why not."""
         if self._outcomes is None:
             return problem(501)
@@ -61,7 +61,7 @@ class Feedback:
             count("refused", len(outcomes))
             known = "was reported with other values, and this one did not close later"
             errors = [
-                schemas.FieldError(
+                responses.FieldError(
                     at=f"/outcomes/{place}",
                     code="contradiction",
                     message=f"Outcome of {outcomes[place].account_id!r} for {outcomes[place].campaign_id!r} {known}.",
@@ -75,7 +75,7 @@ class Feedback:
             return problem(503, code="not-stored", detail="No outcome could be stored; send them again.")
         for name, rows in found._asdict().items():
             count(name, rows)
-        return schemas.OutcomesResponse(**found._asdict())
+        return responses.OutcomesResponse(**found._asdict())
 
     def close(self) -> None:
         """Write what is waiting."""
@@ -102,10 +102,10 @@ def check(storage: LogStorage) -> None:
 async def report(request: Request) -> Response:
     """Answer POST /v1/outcomes."""
     try:
-        asked = schemas.OutcomesRequest.model_validate_json(await request.body())
+        asked = requests.OutcomesRequest.model_validate_json(await request.body())
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return JSONResponse({"detail": found}, status_code=400)
     answer = await to_thread.run_sync(request.app.state.feedback.report, asked.outcomes)
-    status = answer.status if isinstance(answer, schemas.Problem) else 200
+    status = answer.status if isinstance(answer, responses.Problem) else 200
     return Response(answer.model_dump_json(), status_code=status, media_type="application/json")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
 
     from serving.middleware import App, Message, Receive, Send
-    from serving.schemas import Problem
+    from serving.schemas.responses import Problem
 
 RATE = 50.0
 """Requests a second that each key may send for long."""

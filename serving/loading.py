@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.errors import SettingError
-from serving import backtest_file, fetch, openapi, schemas
+from serving import backtest_file, fetch, openapi
 from serving.reload import Live, Origin
+from serving.schemas import requests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,9 +176,9 @@ def _warm_up(answers: Answers) -> None:
     for candidates, reasons in ((1, True), (100, False)):
         asked = [{"account_id": accounts[place % len(accounts)]} for place in range(candidates)]
         body = json.dumps({"brief": brief, "candidates": asked, "reasons": reasons})
-        answers.predict(schemas.PredictRequest.model_validate_json(body))
+        answers.predict(requests.PredictRequest.model_validate_json(body))
     # The filter by verticals is compiled code that no prediction calls.
     ranking = {"brief": brief, "filters": {"verticals": [brief["vertical"]]}, "limit": 1}
-    answers.rank(schemas.RankRequest.model_validate_json(json.dumps(ranking)))
+    answers.rank(requests.RankRequest.model_validate_json(json.dumps(ranking)))
     # Goes over all activations the first time.
-    answers.campaigns(schemas.CampaignsRequest(limit=1))
+    answers.campaigns(requests.CampaignsRequest(limit=1))

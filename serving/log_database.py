@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from serving.outcomes import Known, Reported
-    from serving.schemas import Outcome
+    from serving.schemas.requests import Outcome
 
 _FORMAT = 1
 _TURN = 0x696D70656C  # the advisory lock of whoever makes the tables or reports outcomes

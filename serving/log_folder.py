@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from serving.outcomes import Reported
     from serving.reference import Reference
-    from serving.schemas import Outcome
+    from serving.schemas.requests import Outcome
 
 OUTCOMES = "outcomes.csv"
 DROPPED = "impel.dropped"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.errors import nearest
-from serving import schemas
 from serving.request import REQUEST
+from serving.schemas import requests, responses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
@@ -70,14 +70,14 @@ _SHARED = "impel.request"
 _FIELDS = {
     name
     for model in (
-        schemas.PredictRequest,
-        schemas.RankRequest,
-        schemas.Brief,
-        schemas.Candidate,
-        schemas.Filters,
-        schemas.OutcomesRequest,
-        schemas.Outcome,
-        schemas.CampaignsRequest,
+        requests.PredictRequest,
+        requests.RankRequest,
+        requests.Brief,
+        requests.Candidate,
+        requests.Filters,
+        requests.OutcomesRequest,
+        requests.Outcome,
+        requests.CampaignsRequest,
     )
     for name in model.model_fields
 }
@@ -102,7 +102,7 @@ class RequestLimits:
             await self.app(scope, receive, send)
             return
         body = await self._body(scope, receive)
-        if isinstance(body, schemas.Problem):
+        if isinstance(body, responses.Problem):
             await respond(send, body, headers=[(b"connection", b"close")] if body.status in {408, 503} else [])
             return
         scope.get(_SHARED, {})["body"] = body
@@ -113,7 +113,7 @@ class RequestLimits:
 
         await self.app(scope, replay, send)
 
-    async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes | schemas.Problem:
+    async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes | responses.Problem:
         """Return the body, or what is wrong with it."""
         given = dict(scope["headers"]).get(b"content-type", b"")
         if given != _JSON and given.split(b";")[0].strip().lower() != _JSON:
@@ -128,7 +128,7 @@ class RequestLimits:
             return problem(400, code="invalid-json", detail=detail)
         return body
 
-    async def _arriving(self, receive: Receive) -> bytes | schemas.Problem:
+    async def _arriving(self, receive: Receive) -> bytes | responses.Problem:
         """Return the body once it is there as a whole, or why it is not waited for."""
         body = bytearray()
         try:
@@ -165,7 +165,7 @@ def depth(body: bytes) -> int:
 
 
 class ProblemDetails:
-    """Give every answer of status 400 and above the shape of `schemas.Problem`, and never raise.
+    """Give every answer of status 400 and above the shape of `responses.Problem`, and never raise.
 
     This layer lies around the whole application, BentoML's own layers included, since those answer overload and
     time-outs in a shape of their own and let a request hang where an inner layer raises.
@@ -208,11 +208,11 @@ class ProblemDetails:
 
 
 def problem(
-    status: int, *, code: str | None = None, detail: str | None = None, errors: list[schemas.FieldError] | None = None
-) -> schemas.Problem:
+    status: int, *, code: str | None = None, detail: str | None = None, errors: list[responses.FieldError] | None = None
+) -> responses.Problem:
     """Return the problem of an HTTP status, with its stable code."""
     known = status if status in CODES else 400 if status < 500 else 500
-    return schemas.Problem(
+    return responses.Problem(
         title=HTTPStatus(status).phrase,
         status=status,
         code=code or CODES[known][0],
@@ -221,7 +221,7 @@ def problem(
     )
 
 
-async def respond(send: Send, details: schemas.Problem, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+async def respond(send: Send, details: responses.Problem, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Send a problem as the whole answer, keeping other headers such as Allow."""
     request = REQUEST.get()
     if request is not None:
@@ -244,14 +244,14 @@ def own_failure(record: logging.LogRecord) -> bool:
     return kind is None or kind.__name__ not in {"ValidationError", "InvalidArgument"}
 
 
-def _translate(status: int, answer: bytes, request: bytes) -> schemas.Problem:
+def _translate(status: int, answer: bytes, request: bytes) -> responses.Problem:
     """Return the problem that BentoML's or Starlette's own error answer stands for."""
     try:
         content = json.loads(answer)
     except ValueError:
         content = None
-    if isinstance(content, dict) and content.keys() >= schemas.Problem.model_fields.keys() - {"errors", "request_id"}:
-        return schemas.Problem.model_validate(content)
+    if isinstance(content, dict) and content.keys() >= responses.Problem.model_fields.keys() - {"errors", "request_id"}:
+        return responses.Problem.model_validate(content)
     if status == 400 and isinstance(content, dict) and isinstance(content.get("detail"), list):
         if any(error["type"] == "json_invalid" for error in content["detail"]):
             return problem(400, code="invalid-json", detail=content["detail"][0]["msg"])
@@ -262,7 +262,7 @@ def _translate(status: int, answer: bytes, request: bytes) -> schemas.Problem:
     return problem(status)
 
 
-def invalid(found: Sequence[Any], sent: Any) -> schemas.Problem:
+def invalid(found: Sequence[Any], sent: Any) -> responses.Problem:
     """Return the problem of a body or a query that pydantic refused, naming each place and the value received there.
 
     Parameters
@@ -276,23 +276,23 @@ def invalid(found: Sequence[Any], sent: Any) -> schemas.Problem:
     return problem(400, code=code, detail=f"{errors[0].at or '/'}: {errors[0].message}{more}", errors=errors)
 
 
-def _field_error(error: dict[str, Any], sent: Any) -> schemas.FieldError:
+def _field_error(error: dict[str, Any], sent: Any) -> responses.FieldError:
     path = [part for part in error["loc"] if part != "[key]"]
     at = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     if error["type"] == "extra_forbidden":
         message = f"Unknown field {path[-1]!r}.{nearest(str(path[-1]), _FIELDS)}"
-        return schemas.FieldError(at=at, code="unknown-field", message=message)
+        return responses.FieldError(at=at, code="unknown-field", message=message)
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
-        return schemas.FieldError(at=at, code="missing", message=f"Field {path[-1]!r} is required.")
+        return responses.FieldError(at=at, code="missing", message=f"Field {path[-1]!r} is required.")
     received = sent
     try:
         for part in path:
             received = received[part]
     except (LookupError, TypeError):
-        return schemas.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)
+        return responses.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)
     shown = json.dumps(received)
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     choices = re.findall(r"'([^']*)'", message) if error["type"] == "literal_error" else []
     message = f"{message}; received {shown}.{nearest(str(received), choices)}"
-    return schemas.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)
+    return responses.FieldError(at=at, code=error["type"].replace("_", "-"), message=message)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from serving import raw, schemas
+from serving import raw
 from serving.backtest import BacktestResponse
 from serving.middleware import CODES, SPECIAL
+from serving.schemas import requests, responses
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -100,21 +101,21 @@ _SCORE = {
     "candidates": [{"account_id": "jelly.jane", "fee": 200.0}],
 }
 _MODELS: tuple[type[BaseModel], ...] = (
-    schemas.PredictRequest,
-    schemas.PredictResponse,
-    schemas.ExplainRequest,
-    schemas.ExplainResponse,
-    schemas.RankRequest,
-    schemas.RankResponse,
-    schemas.CampaignsResponse,
+    requests.PredictRequest,
+    responses.PredictResponse,
+    requests.ExplainRequest,
+    responses.ExplainResponse,
+    requests.RankRequest,
+    responses.RankResponse,
+    responses.CampaignsResponse,
     BacktestResponse,
-    schemas.OutcomesRequest,
-    schemas.OutcomesResponse,
+    requests.OutcomesRequest,
+    responses.OutcomesResponse,
     raw.ScoreRequest,
-    schemas.ScoreResponse,
-    schemas.AccountResponse,
-    schemas.ModelResponse,
-    schemas.Problem,
+    responses.ScoreResponse,
+    responses.AccountResponse,
+    responses.ModelResponse,
+    responses.Problem,
 )
 _POST_PROBLEMS = (400, 401, 403, 408, 413, 415, 429, 500, 503, 504)
 
@@ -159,17 +160,23 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             "/v1/predict": {
-                "post": _post("predict", schemas.PredictRequest, schemas.PredictResponse, _PREDICT, "Predict accounts")
+                "post": _post(
+                    "predict", requests.PredictRequest, responses.PredictResponse, _PREDICT, "Predict accounts"
+                )
             },
             "/v1/explain": {
-                "post": _post("explain", schemas.ExplainRequest, schemas.ExplainResponse, _EXPLAIN, "Explain accounts")
+                "post": _post(
+                    "explain", requests.ExplainRequest, responses.ExplainResponse, _EXPLAIN, "Explain accounts"
+                )
             },
-            "/v1/rank": {"post": _post("rank", schemas.RankRequest, schemas.RankResponse, _RANK, "Rank all accounts")},
+            "/v1/rank": {
+                "post": _post("rank", requests.RankRequest, responses.RankResponse, _RANK, "Rank all accounts")
+            },
             "/v1/outcomes": {
                 "post": _post(
                     "outcomes",
-                    schemas.OutcomesRequest,
-                    schemas.OutcomesResponse,
+                    requests.OutcomesRequest,
+                    responses.OutcomesResponse,
                     OUTCOMES,
                     "Report what came of activations",
                     problems=(400, 409, 413, 415, 500, 501, 503),
@@ -177,7 +184,7 @@ def document() -> dict[str, Any]:
             },
             "/v1/score": {
                 "post": _post(
-                    "score", raw.ScoreRequest, schemas.ScoreResponse, _SCORE, "Predict an influencer nobody knows"
+                    "score", raw.ScoreRequest, responses.ScoreResponse, _SCORE, "Predict an influencer nobody knows"
                 )
             },
             "/v1/accounts/{account_id}": {
@@ -194,15 +201,15 @@ def document() -> dict[str, Any]:
                             "example": "a00017",
                         }
                     ],
-                    "responses": {"200": _answer(schemas.AccountResponse), **_problems((404, 429, 500))},
+                    "responses": {"200": _answer(responses.AccountResponse), **_problems((404, 429, 500))},
                 }
             },
             "/v1/campaigns": {
                 "get": {
                     "operationId": "campaigns",
                     "summary": "Past and planned campaigns of the data",
-                    "parameters": _query(schemas.CampaignsRequest, {"search": "food", "limit": 10}),
-                    "responses": {"200": _answer(schemas.CampaignsResponse), **_problems((400, 401, 403, 429, 500))},
+                    "parameters": _query(requests.CampaignsRequest, {"search": "food", "limit": 10}),
+                    "responses": {"200": _answer(responses.CampaignsResponse), **_problems((400, 401, 403, 429, 500))},
                 }
             },
             "/v1/backtest": {
@@ -216,7 +223,7 @@ def document() -> dict[str, Any]:
                 "get": {
                     "operationId": "model",
                     "summary": "Which model answers",
-                    "responses": {"200": _answer(schemas.ModelResponse), **_problems((401, 403, 429, 500))},
+                    "responses": {"200": _answer(responses.ModelResponse), **_problems((401, 403, 429, 500))},
                 }
             },
             **{path: _plain(path, meaning) for path, meaning in _PLAIN.items()},
@@ -277,7 +284,7 @@ def _answer(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _problems(statuses: tuple[int, ...]) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _reference(schemas.Problem)}}
+    content = {"application/problem+json": {"schema": _reference(responses.Problem)}}
     return {str(status): {"description": CODES[status][1], "content": content} for status in statuses}
 
 

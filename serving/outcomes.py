@@ -11,7 +11,7 @@ from features.tables import CONTRACT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from serving.schemas import Outcome
+    from serving.schemas.requests import Outcome
 
 CONTRACT_COLUMNS = tuple(column.name for column in CONTRACT["outcomes"].columns)
 COLUMNS = (*CONTRACT_COLUMNS, "request_id", "received_at")

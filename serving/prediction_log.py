@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from serving.distribution import FloatArray
     from serving.log_storage import LogStorage
     from serving.reference import Reference
-    from serving.schemas import Brief
+    from serving.schemas.requests import Brief
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from features.briefs import Briefs
     from features.events import BoolArray, FloatArray, IntArray
     from serving.pairs import Accounts
-    from serving.schemas import Filters, RankRequest
+    from serving.schemas.requests import Filters, RankRequest
 
 _AT_ONCE = 4096
 """So many accounts are scored at a time at most: what is worked out of them stays in the processor's cache."""

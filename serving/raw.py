@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from serving.schemas import Asked, Brief, Candidate, Count, Country, Dimension, Id, Language, Moment, Name, Share
+from serving.schemas.requests import (
+    Asked,
+    Brief,
+    Candidate,
+    Count,
+    Country,
+    Dimension,
+    Id,
+    Language,
+    Moment,
+    Name,
+    Share,
+)
 
 MAX_ACCOUNTS = 20
 MAX_ROWS = 10_000

@@ -10,8 +10,8 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from features.errors import BundleError, DataError, ImpelError, TrackingError
-from serving import schemas
 from serving.metrics import metrics
+from serving.schemas import responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Live:
     def __init__(self, role: str, *, find: Callable[[], Origin], load: Callable[[], Answers]) -> None:
         self.role = role
         self.loaded: Loaded | None = None
-        self.refused: schemas.Refused | None = None
+        self.refused: responses.Refused | None = None
         self._find = find
         self._load = load
         self._said = ""
@@ -74,7 +74,7 @@ class Live:
             raise RuntimeError(f"no {self.role} is loaded yet")
         return self.loaded.answers
 
-    def model(self) -> schemas.ModelResponse:
+    def model(self) -> responses.ModelResponse:
         """Say what answers, since when, and what does not answer in its place."""
         loaded = self.loaded
         more = {"loaded_at": None if loaded is None else loaded.since, "refused": self.refused}
@@ -132,7 +132,7 @@ class Live:
         self._said = message
         metrics().reloads.labels(self.role, "refused").inc()
         # The message may name a folder: it is for the log alone.
-        self.refused = schemas.Refused(code=code, since=datetime.now(UTC))
+        self.refused = responses.Refused(code=code, since=datetime.now(UTC))
         fields = {"role": self.role, "code": code, "model": origin and origin.model, "reason": message}
         logger.error("refused; what answered before goes on", exc_info=trace, extra={"fields": fields})
 

@@ -28,13 +28,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import ImpelError, nearest
-from serving import loading, openapi, raw, schemas, static
+from serving import loading, openapi, raw, static
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
 from serving.middleware import SPECIAL, ProblemDetails, RequestLimits, invalid, own_failure, problem
 from serving.reload import settle
 from serving.routes import Addressed
+from serving.schemas import requests, responses
 from serving.settings import number
 from serving.shadow import Shadow
 
@@ -91,7 +92,7 @@ class _Impel:
         gc.unfreeze()
 
     @bentoml.api(route="/v1/predict")
-    async def predict(self, request: schemas.PredictRequest, /) -> schemas.PredictResponse:
+    async def predict(self, request: requests.PredictRequest, /) -> responses.PredictResponse:
         """Predict the candidates of a brief, in their order."""
         predict = self._live.answers.predict
         if len(request.candidates) <= _FEW and not request.reasons:
@@ -102,17 +103,17 @@ class _Impel:
         return response
 
     @bentoml.api(route="/v1/rank")
-    async def rank(self, request: schemas.RankRequest, /) -> schemas.RankResponse:
+    async def rank(self, request: requests.RankRequest, /) -> responses.RankResponse:
         """Rank all known accounts for a brief, best first."""
         return (await self._by_thread(self._live.answers.rank, request))[1]
 
     @bentoml.api(route="/v1/score")
-    async def score(self, request: raw.ScoreRequest, /) -> schemas.ScoreResponse:
+    async def score(self, request: raw.ScoreRequest, /) -> responses.ScoreResponse:
         """Predict the accounts of an influencer whom the data do not know, out of raw tables."""
         return (await self._by_thread(self._live.answers.score, request))[1]
 
     @bentoml.api(route="/v1/explain")
-    async def explain(self, request: schemas.ExplainRequest, /) -> schemas.ExplainResponse:
+    async def explain(self, request: requests.ExplainRequest, /) -> responses.ExplainResponse:
         """Say where the likelihoods of a few candidates come from, and what would change them most."""
         return (await self._by_thread(self._live.answers.explain, request))[1]
 
@@ -163,7 +164,7 @@ async def _campaigns(request: Request) -> Response:
     given = {name: request.query_params.getlist(name) for name in request.query_params}
     asked = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
     try:
-        query = schemas.CampaignsRequest.model_validate(asked)
+        query = requests.CampaignsRequest.model_validate(asked)
     except ValidationError as error:
         return _problem(invalid(error.errors(), asked))
     answers = request.app.state.live.answers
@@ -178,7 +179,7 @@ async def _backtest(request: Request) -> Response:
     return Response(found.model_dump_json(), media_type="application/json")
 
 
-def _problem(details: schemas.Problem) -> Response:
+def _problem(details: responses.Problem) -> Response:
     return Response(details.model_dump_json(), details.status, media_type="application/problem+json")
 
 

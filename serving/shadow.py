@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from serving.metrics import metrics
 
 if TYPE_CHECKING:
-    from serving import schemas
     from serving.reload import Live
+    from serving.schemas import requests, responses
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Shadow:
         if self._thread.is_alive():
             self._thread.join(timeout=2)
 
-    def offer(self, request: schemas.PredictRequest, answer: schemas.PredictResponse) -> None:
+    def offer(self, request: requests.PredictRequest, answer: responses.PredictResponse) -> None:
         """Have a request scored that was just answered, where it falls into the share; takes no time."""
         if self.live.loaded is None or random.random() >= self.share:  # noqa: S311 - a sample, no secret
             return
@@ -69,7 +69,7 @@ class Shadow:
                 continue
             context.run(self._score, request, answer)
 
-    def _score(self, request: schemas.PredictRequest, answer: schemas.PredictResponse) -> None:
+    def _score(self, request: requests.PredictRequest, answer: responses.PredictResponse) -> None:
         loaded = self.live.loaded
         if loaded is None or loaded.answers.predictor.version == answer.model_version:
             return  # it has become champion

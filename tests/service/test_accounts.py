@@ -15,10 +15,11 @@ from features.catalogue import FEATURES
 from features.errors import DataError
 from features.materialize import materialize, materialize_beside
 from features.snapshot import Snapshot
-from serving import raw, schemas
+from serving import raw
 from serving.answers import Answers
 from serving.pairs import Accounts, Pairs
 from serving.predictor import Predictor
+from serving.schemas import requests, responses
 from serving.unknown import prepared
 from tests.models import made_bundle
 from tests.random_tables import random_tables
@@ -96,7 +97,7 @@ def test_an_influencer_who_was_taken_out_is_scored_as_if_known(
 
     peers.publish(whole, np.array([known.contents.as_of]))
     unknown = materialize_beside(known, store)
-    brief = schemas.Brief.model_validate_json(json.dumps(BRIEF))
+    brief = requests.Brief.model_validate_json(json.dumps(BRIEF))
     from serving.answers import _briefs
 
     rows = np.array([unknown.row_of[account] for account in own["account_id"]])
@@ -129,7 +130,7 @@ def answers(tables: dict[str, pd.DataFrame], bundle: Path) -> Answers:
     return Answers(Predictor.load(bundle), store)
 
 
-def score(answers: Answers, **changes: Any) -> schemas.ScoreResponse:
+def score(answers: Answers, **changes: Any) -> responses.ScoreResponse:
     body = {"brief": BRIEF, "influencer": {"accounts": [{"account_id": "new", "platform": "instagram"}]}} | changes
     return answers.score(raw.ScoreRequest.model_validate_json(json.dumps(body)))
 

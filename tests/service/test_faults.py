@@ -27,7 +27,7 @@ from features import EventStore, build, open_tables
 from serving.launch import READY
 from serving.log_folder import OUTCOMES
 from serving.log_storage import log_storage
-from serving.schemas import Outcome
+from serving.schemas.requests import Outcome
 from tests.postgres import PASSWORD
 from training.marketplace import simulate
 from training.model import ActionModel

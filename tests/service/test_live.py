@@ -27,11 +27,12 @@ import pandas as pd
 import pytest
 
 from features import EventStore, build, open_tables
-from serving import loading, schemas
+from serving import loading
 from serving.answers import Answers, moment
 from serving.keys import create, revoke
 from serving.launch import READY
 from serving.predictor import Predictor
+from serving.schemas import requests, responses
 from serving.settings import mlflow_at
 from training import registry
 from training.marketplace import simulate
@@ -111,7 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             folder = model.bundle_.save(home / "bundles" / str(version))
             registry.log_model(folder, params={}, metrics_by_fold=[GOOD], metrics_by_slice={}, data=DATA)
             answers = Answers(Predictor.load(folder), store, as_of=moment(AS_OF))
-            found = answers.predict(schemas.PredictRequest.model_validate_json(json.dumps(body)))
+            found = answers.predict(requests.PredictRequest.model_validate_json(json.dumps(body)))
             expected[f"impel/{version}"] = found.model_dump(mode="json")["predictions"]
         settings = {
             "IMPEL_STORE": str(home / "store"),
@@ -332,7 +333,7 @@ def test_two_thousand_malformed_requests(world: World, client: httpx.Client) -> 
         answer = plain.getresponse()
         problem = answer.read()
         assert 400 <= answer.status < 500, (number, content[:200], problem)
-        schemas.Problem.model_validate_json(problem)
+        responses.Problem.model_validate_json(problem)
         assert str(world.home).encode() not in problem
     plain.close()
     assert answers_right(client, world) == "impel/1"
@@ -381,7 +382,7 @@ def test_another_bundle_and_more_rows_are_taken_up(
     monkeypatch.setenv("IMPEL_MODEL", str(bundle))
     monkeypatch.setenv("IMPEL_STORE", str(store))
     monkeypatch.delenv("IMPEL_DATA", raising=False)
-    request = schemas.PredictRequest.model_validate_json(json.dumps(world.body))
+    request = requests.PredictRequest.model_validate_json(json.dumps(world.body))
 
     def likelihoods() -> list[float]:
         return [each.likelihood for each in live.answers.predict(request).predictions]

@@ -18,12 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from features import EventStore, build, catalogue, open_tables
-from serving import schemas
 from serving.bundle import Bundle
 from serving.launch import running
 from serving.log_folder import OUTCOMES, LogFolder
 from serving.log_storage import log_storage
 from serving.reference import Reference
+from serving.schemas import requests, responses
 from training.cli import main
 from training.marketplace import simulate
 from training.model import ActionModel
@@ -221,7 +221,7 @@ def test_outcomes_are_answered_for_once_they_are_kept(world: World) -> None:
     assert one.json() == {"accepted": 1, "repeated": 0, "corrected": 0}
     assert everything.json() == {"accepted": rows - 1, "repeated": 1, "corrected": 0}
     for answer, status, code in ((contradiction, 409, "contradiction"), (invalid, 400, "invalid-request")):
-        problem = schemas.Problem.model_validate_json(answer.content)
+        problem = responses.Problem.model_validate_json(answer.content)
         assert (answer.status_code, problem.code) == (status, code)
         assert problem.errors is not None
         assert problem.errors[0].at.startswith("/outcomes/0")
@@ -238,7 +238,7 @@ def test_a_log_in_a_database_tells_the_same(world: World, log_url: str, tmp_path
     first, answer = next(iter(world.answers.items()))
     rows = [_outcome(row) for row in world.later.to_dict("records")]
     rows = [row | ({"request_id": answer["request_id"]} if row["campaign_id"] == first else {}) for row in rows]
-    storage.outcomes().report([schemas.Outcome.model_validate_json(json.dumps(row)) for row in rows])
+    storage.outcomes().report([requests.Outcome.model_validate_json(json.dumps(row)) for row in rows])
     stores = [shutil.copytree(world.home / "store", tmp_path / name) for name in ("folder", "database")]
     for store, log in zip(stores, (world.log, log_url), strict=True):
         assert json.loads(impel("append", store, log, "--json").stdout)["appended"]["outcomes"] == len(world.later)
@@ -303,7 +303,7 @@ def test_what_cannot_be_appended_yet_waits_and_is_named(world: World, tmp_path: 
     assert impel("append", store, tmp_path / "log").exit_code == 0, "nothing was reported"
     row = world.later.to_dict("records")[0]
     unknown = [_outcome({**row, "campaign_id": "nobody's"}), _outcome({**row, "account_id": "nobody"})]
-    log.outcomes().report([schemas.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
+    log.outcomes().report([requests.Outcome.model_validate_json(json.dumps(one)) for one in unknown])
     result = impel("append", store, tmp_path / "log")
     assert result.exit_code == 0
     for unknown in ("account", "campaign"):

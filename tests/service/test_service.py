@@ -27,12 +27,13 @@ import pytest
 import serving
 from features import EventStore, build, open_tables
 from features.errors import ImpelError
-from serving import loading, openapi, schemas
+from serving import loading, openapi
 from serving.answers import Answers
 from serving.backtest import BacktestResponse
 from serving.launch import READY, running
 from serving.middleware import MAX_BODY
 from serving.predictor import Predictor
+from serving.schemas import requests, responses
 from training import report
 from training.backtest import backtest, origin
 from training.candidates import KnownAccounts
@@ -120,7 +121,7 @@ def client(server: str) -> Iterator[httpx.Client]:
 def predict(client: httpx.Client, candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     answer = client.post("/v1/predict", json={"brief": BRIEF, "candidates": candidates, **more})
     assert answer.status_code == 200, answer.text
-    schemas.PredictResponse.model_validate_json(answer.content)
+    responses.PredictResponse.model_validate_json(answer.content)
     return answer.json()
 
 
@@ -132,7 +133,7 @@ def bare(ranked: dict[str, Any]) -> dict[str, Any]:
 def rank(client: httpx.Client, **more: Any) -> dict[str, Any]:
     answer = client.post("/v1/rank", json={"brief": BRIEF, **more})
     assert answer.status_code == 200, answer.text
-    schemas.RankResponse.model_validate_json(answer.content)
+    responses.RankResponse.model_validate_json(answer.content)
     return answer.json()
 
 
@@ -145,7 +146,7 @@ def test_candidates_are_answered_in_their_order_and_strangers_named(client: http
     assert answer["unknown_accounts"] == ["stranger"]
     assert answer["model_version"] == "demo"
     assert answer["features_as_of"] == AS_OF
-    assert set(answer["predictions"][0]) == set(schemas.Prediction.model_fields) - {"reasons"}
+    assert set(answer["predictions"][0]) == set(responses.Prediction.model_fields) - {"reasons"}
 
 
 def test_only_strangers(client: httpx.Client) -> None:
@@ -181,13 +182,13 @@ def test_what_is_not_measured_is_null(client: httpx.Client, world: World) -> Non
 def test_before_the_data_begins_nothing_is_measured(world: World) -> None:
     answers = Answers(Predictor.load(world.bundle), world.store, as_of=pd.Timestamp("2001-01-01").as_unit("us"))
     body = {"brief": BRIEF, "candidates": [{"account_id": account} for account in world.ids[:5]]}
-    found = answers.predict(schemas.PredictRequest.model_validate_json(json.dumps(body)))
+    found = answers.predict(requests.PredictRequest.model_validate_json(json.dumps(body)))
     assert [each.baselines for each in found.predictions] == [
-        schemas.Baselines(followers=None, engagement_rate=None, klout=None, kred=None, peerindex=None)
+        responses.Baselines(followers=None, engagement_rate=None, klout=None, kred=None, peerindex=None)
     ] * 5
     assert all(0 <= each.likelihood <= 1 for each in found.predictions)
     filters = {"min_followers": 0, "max_followers": 10**12}
-    ranked = answers.rank(schemas.RankRequest.model_validate_json(json.dumps({"brief": BRIEF, "filters": filters})))
+    ranked = answers.rank(requests.RankRequest.model_validate_json(json.dumps({"brief": BRIEF, "filters": filters})))
     assert (ranked.considered, ranked.matching) == (0, 0), "who is unknown keeps no filter on followers"
 
 
@@ -307,7 +308,7 @@ def test_a_cursor_is_of_one_question(client: httpx.Client) -> None:
 
 def test_accounts_are_known_or_not(client: httpx.Client, world: World) -> None:
     account = world.ids[0]
-    found = schemas.AccountResponse.model_validate_json(client.get(f"/v1/accounts/{account}").content)
+    found = responses.AccountResponse.model_validate_json(client.get(f"/v1/accounts/{account}").content)
     (predicted,) = predict(client, [{"account_id": account}])["predictions"]
     assert (found.account_id, found.klout.score) == (account, predicted["baselines"]["klout"])
     assert found.followers == predicted["baselines"]["followers"]
@@ -329,7 +330,7 @@ def test_rank_with_reasons(client: httpx.Client) -> None:
 def explain(client: httpx.Client, candidates: list[dict[str, Any]]) -> dict[str, Any]:
     answer = client.post("/v1/explain", json={"brief": BRIEF, "candidates": candidates})
     assert answer.status_code == 200, answer.text
-    schemas.ExplainResponse.model_validate_json(answer.content)
+    responses.ExplainResponse.model_validate_json(answer.content)
     return answer.json()
 
 
@@ -391,7 +392,7 @@ def test_counterfactuals_are_what_would_be_predicted(client: httpx.Client, world
 
 
 def test_model_says_what_answers(client: httpx.Client, world: World) -> None:
-    answer = schemas.ModelResponse.model_validate_json(client.get("/v1/model").content)
+    answer = responses.ModelResponse.model_validate_json(client.get("/v1/model").content)
     assert answer.model_version == "demo"
     assert answer.accounts == len(world.ids)
     assert answer.data_fingerprint == world.store.fingerprint
@@ -475,7 +476,7 @@ def raw(content: bytes, media_type: str = "application/json") -> dict[str, Any]:
 )
 def test_bad_queries(client: httpx.Client, query: str, at: str, code: str) -> None:
     answer = client.get(f"/v1/campaigns?{query}")
-    problem = schemas.Problem.model_validate_json(answer.content)
+    problem = responses.Problem.model_validate_json(answer.content)
     assert (answer.status_code, problem.status, problem.code) == (400, 400, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem.errors is not None
@@ -546,7 +547,7 @@ BAD_REQUESTS = [
 @pytest.mark.parametrize(("path", "body", "status", "code"), BAD_REQUESTS)
 def test_bad_requests(client: httpx.Client, path: str, body: dict[str, Any], status: int, code: str) -> None:
     answer = client.post(path, **body)
-    problem = schemas.Problem.model_validate_json(answer.content)
+    problem = responses.Problem.model_validate_json(answer.content)
     assert (answer.status_code, problem.status, problem.code) == (status, status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem.detail
@@ -573,7 +574,7 @@ def test_wrong_methods_and_addresses(client: httpx.Client) -> None:
         (client.get("/../etc/passwd"), 404),
     ):
         assert answer.status_code == status
-        assert schemas.Problem.model_validate_json(answer.content).status == status
+        assert responses.Problem.model_validate_json(answer.content).status == status
     assert client.get("/v1/predict").headers["allow"] == "POST"
 
 
@@ -614,7 +615,7 @@ def test_bentoml_describes_it_too(client: httpx.Client) -> None:
 
 
 def test_campaigns_can_be_asked_for_as_they_are_told(client: httpx.Client, world: World) -> None:
-    found = schemas.CampaignsResponse.model_validate_json(client.get("/v1/campaigns?limit=200").content)
+    found = responses.CampaignsResponse.model_validate_json(client.get("/v1/campaigns?limit=200").content)
     told = {each["campaign_id"]: each for each in client.get("/v1/campaigns?limit=200").json()["campaigns"]}
     assert found.matching == len(told) > 10
     past = world.store.activations()
@@ -726,7 +727,7 @@ def test_too_many_at_once_are_turned_away_and_the_rest_answered(client: httpx.Cl
     assert len(refused) < asked
     for answer in refused:
         assert answer.status_code in {429, 504}
-        assert schemas.Problem.model_validate_json(answer.content).code in {"overloaded", "timeout"}
+        assert responses.Problem.model_validate_json(answer.content).code in {"overloaded", "timeout"}
     assert all(answer.headers["retry-after"] for answer in refused if answer.status_code == 429)
     assert any(answer.status_code == 429 for answer in refused)
     assert len({answer.text for answer in answers if answer.status_code == 200}) == 1

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from features import EventStore, open_tables
-from serving import schemas
 from serving.campaigns import Campaigns
+from serving.schemas import requests, responses
 from tests.random_tables import START, random_tables
 
 Frames = dict[str, pd.DataFrame]
@@ -35,8 +35,8 @@ def store(frames: Frames) -> EventStore:
     return prepared(frames)
 
 
-def found(store: EventStore, as_of: pd.Timestamp, **asked: Any) -> list[schemas.Campaign]:
-    matching, campaigns = Campaigns(store, as_of).found(schemas.CampaignsRequest(limit=200, **asked))
+def found(store: EventStore, as_of: pd.Timestamp, **asked: Any) -> list[responses.Campaign]:
+    matching, campaigns = Campaigns(store, as_of).found(requests.CampaignsRequest(limit=200, **asked))
     assert matching == len(campaigns)
     return campaigns
 
@@ -96,7 +96,7 @@ def test_a_brief_is_the_campaign_as_a_request_says_it(frames: Frames, store: Eve
         }
         assert each.brief is not None
         assert each.brief.model_dump() == expected
-        again = schemas.Brief.model_validate_json(each.brief.model_dump_json())
+        again = requests.Brief.model_validate_json(each.brief.model_dump_json())
         assert again == each.brief
 
 
@@ -110,7 +110,7 @@ def test_a_text_is_looked_for_in_id_brand_vertical_and_brief(frames: Frames, sto
     assert found(store, MOMENTS[3], search="nothing like it") == []
     assert found(store, MOMENTS[3], search=" ") == found(store, MOMENTS[3])
     everything = found(store, MOMENTS[3])
-    matching, few = Campaigns(store, MOMENTS[3]).found(schemas.CampaignsRequest(limit=3))
+    matching, few = Campaigns(store, MOMENTS[3]).found(requests.CampaignsRequest(limit=3))
     assert (matching, few) == (len(everything), everything[:3])
 
 
@@ -148,5 +148,5 @@ def test_fees_are_bounded(frames: Frames) -> None:
     )
     few = {"accounts": accounts, "campaigns": frames["campaigns"][:1], "posts": frames["posts"][:0], "outcomes": hired}
     (each,) = found(prepared(few), START)
-    assert (each.activations, len(each.fees)) == (1200, schemas.MAX_HIRED)
+    assert (each.activations, len(each.fees)) == (1200, responses.MAX_HIRED)
     assert "m0003" not in each.fees

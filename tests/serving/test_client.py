@@ -19,7 +19,8 @@ import pytest
 
 from features.errors import ImpelError, SettingError
 from serving import client as api
-from serving import openapi, schemas
+from serving import openapi
+from serving.schemas import responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +147,7 @@ class Service:
 
     def turns_down(self, status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> None:
         """Answer the next request with a problem."""
-        problem = schemas.Problem(title="No", status=status, code=code, detail="What to do.", **more)
+        problem = responses.Problem(title="No", status=status, code=code, detail="What to do.", **more)
         self.answers.append((status, headers or {}, problem.model_dump_json().encode()))
 
 
@@ -292,7 +293,7 @@ def test_only_what_was_set_is_sent_and_the_key_with_it(
 def test_problems_are_raised_at_once_and_say_what_the_service_said(
     service: Service, kind: Kind, status: int, error: type[api.ServiceError]
 ) -> None:
-    wrong = [schemas.FieldError(at="/brief/gaol", code="unknown-field", message="Unknown field.")]
+    wrong = [responses.FieldError(at="/brief/gaol", code="unknown-field", message="Unknown field.")]
     service.turns_down(status, "some-code", errors=wrong)
     with pytest.raises(error) as caught:
         ask(kind, service.url, "predict", PREDICT)
@@ -348,7 +349,7 @@ def test_who_does_not_answer(service: Service, kind: Kind) -> None:
 
 @KINDS
 def test_pages_of_a_ranking(service: Service, kind: Kind) -> None:
-    if "next_cursor" not in schemas.RankResponse.model_fields:
+    if "next_cursor" not in responses.RankResponse.model_fields:
         pytest.skip("the service has no pages")
     for cursor in ("one", "two", None):
         answer = {**ANSWERS["/v1/rank"], "next_cursor": cursor}

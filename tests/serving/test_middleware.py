@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from serving import middleware, schemas
+from serving import middleware
 from serving.middleware import MAX_BODY, MAX_DEPTH, ProblemDetails, RequestLimits, depth
+from serving.schemas import responses
 
 JSON = [(b"content-type", b"application/json")]
 
@@ -80,7 +81,7 @@ ERRORS = [
 @pytest.mark.parametrize(("app", "status", "code"), ERRORS)
 def test_every_error_is_a_problem(app: Any, status: int, code: str) -> None:
     found, headers, content = call(ProblemDetails(app))
-    problem = schemas.Problem.model_validate_json(content)
+    problem = responses.Problem.model_validate_json(content)
     assert (found, problem.status, problem.code) == (status, status, code)
     assert headers[b"content-type"] == b"application/problem+json"
     assert int(headers[b"content-length"]) == len(content)

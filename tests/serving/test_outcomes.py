@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from features.errors import DataError
 from serving.log_folder import OUTCOMES, OutcomeFile
 from serving.outcomes import COLUMNS, ContradictionError
-from serving.schemas import Outcome
+from serving.schemas.requests import Outcome
 from tests.serving.test_prediction_log import files_of_at_most
 
 if TYPE_CHECKING:

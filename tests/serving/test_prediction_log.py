@@ -22,7 +22,7 @@ from serving.log_folder import DROPPED, LogFolder
 from serving.log_storage import log_storage
 from serving.prediction_log import COLUMNS, Answered, PredictionLog, Values, table_of
 from serving.recorder import Recorder
-from serving.schemas import Brief
+from serving.schemas.requests import Brief
 from tests.models import NUMBERS, made_features
 
 if TYPE_CHECKING:

@@ -271,7 +271,7 @@ for name in ("mlflow", "sklearn", "training", "bentoml"):
     sys.modules[name] = None  # importing it fails
 import numpy as np, pandas as pd
 from serving.predictor import Predictor
-from serving import answers, schemas
+from serving import answers
 X = pd.DataFrame({{name: [1.0] for name in {NUMBERS}}}).assign(goal="sale", platform="tiktok", vertical="food")
 pairs = pd.DataFrame({{"campaign_id": ["c"], "account_id": ["a"], "decided_at": [pd.Timestamp("2026-01-01")]}})
 Predictor.load({str(folder)!r}).predict(X, pairs=pairs, campaigns=pairs[["campaign_id"]], reasons=True)

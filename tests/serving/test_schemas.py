@@ -8,23 +8,23 @@ import pytest
 from pydantic import ValidationError
 
 from features.tables import DIMENSIONS, GOALS
-from serving import schemas
+from serving.schemas import requests, responses
 
 BRIEF: dict[str, Any] = {"goal": "sale", "vertical": "food", "starts_at": "2026-12-01T00:00:00Z"}
 
 
-def predict(**changes: Any) -> schemas.PredictRequest:
+def predict(**changes: Any) -> requests.PredictRequest:
     body = {"brief": BRIEF, "candidates": [{"account_id": "a1"}], **changes}
-    return schemas.PredictRequest.model_validate_json(json.dumps(body))
+    return requests.PredictRequest.model_validate_json(json.dumps(body))
 
 
-def rank(**changes: Any) -> schemas.RankRequest:
-    return schemas.RankRequest.model_validate_json(json.dumps({"brief": BRIEF, **changes}))
+def rank(**changes: Any) -> requests.RankRequest:
+    return requests.RankRequest.model_validate_json(json.dumps({"brief": BRIEF, **changes}))
 
 
 def test_vocabularies_are_those_of_the_data_contract() -> None:
-    assert get_args(schemas.Goal) == GOALS
-    assert get_args(schemas.Dimension) == DIMENSIONS
+    assert get_args(requests.Goal) == GOALS
+    assert get_args(requests.Dimension) == DIMENSIONS
 
 
 def test_only_goal_vertical_and_start_are_required() -> None:
@@ -129,7 +129,7 @@ def test_reasons_are_left_out_unless_asked_for() -> None:
         "incremental_high": None,
         "support": "in",
         "own_record_weight": 0.25,
-        "baselines": dict.fromkeys(schemas.Baselines.model_fields),
+        "baselines": dict.fromkeys(responses.Baselines.model_fields),
     }
-    assert json.loads(schemas.Prediction.model_validate(values).model_dump_json()) == values
-    assert '"reasons":[]' in schemas.Prediction.model_validate({**values, "reasons": []}).model_dump_json()
+    assert json.loads(responses.Prediction.model_validate(values).model_dump_json()) == values
+    assert '"reasons":[]' in responses.Prediction.model_validate({**values, "reasons": []}).model_dump_json()

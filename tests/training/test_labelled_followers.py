@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from features import EventStore, build, open_tables
 from features.catalogue import FEATURES
 from features.follower_classifier import default_classifier
-from serving import schemas
 from serving.answers import Answers
 from serving.predictor import Predictor
+from serving.schemas import requests
 from tests.features.compare import different
 from training.backtest import first_decision
 from training.cli import main
@@ -119,7 +119,7 @@ def test_all_who_answer_give_the_same_answers(world: World, tmp_path: Path) -> N
     ranked = rank(world.predictor, opened(world.labelled), campaign=campaign["campaign_id"]).set_index("account_id")
     answers = Answers(world.predictor, opened(world.labelled))
     request = {"brief": brief(store, campaign), "candidates": [{"account_id": account} for account in accounts]}
-    served = answers.predict(schemas.PredictRequest.model_validate_json(json.dumps(request)))
+    served = answers.predict(requests.PredictRequest.model_validate_json(json.dumps(request)))
     for name in ("likelihood", "expected_actions"):
         expected = predicted[name].to_numpy()
         assert same_bits(ranked.loc[accounts, name].to_numpy(), expected), name

@@ -14,7 +14,7 @@ from features.errors import DataError
 from serving.log_folder import LogFolder
 from serving.prediction_log import table_of
 from serving.reference import Binned, Reference
-from serving.schemas import Outcome
+from serving.schemas.requests import Outcome
 from tests.models import made_features
 from tests.serving.test_prediction_log import MOMENT, answered, log_in, table, values
 from training.monitor import Thresholds, monitor
