@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # processor of its own, would wait for each other several times as long as they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-TOGETHER = ("tests/console/", "tests/theory/")
+TOGETHER = ("tests/console/", "tests/service/api/", "tests/theory/")
 """Folders whose files share what takes long to make; one process runs them."""
 FIRST = (
     # The one compiles the kernels of `features`, the other most of `serving`: what both need is not compiled twice.
