@@ -6,8 +6,6 @@ publication before its decided_at.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +17,7 @@ from features import peer_kernels
 from features.columns import by_moment
 from features.events import DAY, FloatArray, IntArray, divide, log_positive, moments_of
 from features.known import KnownAccount
+from features.publications import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -176,21 +175,13 @@ def publications(
 
     Signals that depend on the follower classifier belong into `EventStore.publications_of_classifier`.
     """
-    kept = folder / str(VERSION)
-    missing = [moment for moment in moments if not (kept / f"{moment}.npz").exists()]
-    for moment in set(moments) - set(missing):
-        with np.load(kept / f"{moment}.npz") as saved:
-            yield moment, Curves(**saved)
-    if not missing:
-        return
 
-    for moment, columns in by_moment(store, missing, partial(_inputs, measure=measure)):
-        own = {name: columns[name] for name in columns if name not in {_PLATFORM, _SIZE}}
-        published = curves(columns[_PLATFORM], columns[_SIZE], own)
-        # A store that cannot be written to computes them again in the next process.
-        with suppress(OSError):
-            _keep(kept / f"{moment}.npz", published)
-        yield moment, published
+    def work_out(missing: list[int]) -> Iterator[tuple[int, Curves]]:
+        for moment, columns in by_moment(store, missing, partial(_inputs, measure=measure)):
+            own = {name: columns[name] for name in columns if name not in {_PLATFORM, _SIZE}}
+            yield moment, curves(columns[_PLATFORM], columns[_SIZE], own)
+
+    return kept(folder / str(VERSION), Curves, moments, work_out)
 
 
 def usual(known: KnownAccount, published: Mapping[int, Curves], names: tuple[str, ...]) -> dict[str, Usual]:
@@ -214,10 +205,3 @@ def _inputs(
     account = np.arange(len(bucket.accounts))
     known = KnownAccount(bucket, account, np.full(len(account), moment))
     return {_PLATFORM: bucket.platform, _SIZE: log_positive(known.followers), **measure(known)}
-
-
-def _keep(path: Path, published: Curves) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(unfinished, **vars(published))
-    unfinished.rename(path)

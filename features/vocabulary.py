@@ -6,8 +6,6 @@ moments, as for social scores: a pair reads the last publication before its deci
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,9 +16,10 @@ import pandas as pd
 from features import fit_kernels
 from features.events import DAY, FloatArray, IntArray, moments_of
 from features.known import KnownAccount
+from features.publications import kept
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from features.briefs import Briefs
     from features.bucket import Bucket
@@ -75,28 +74,20 @@ def published(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:
     What was published before lies in the store's folder; what was not is counted in one pass over the buckets.
     """
     known = store.published_words
-    for moment in moments:
-        if moment not in known and (path := _path(store, moment)).exists():
-            with np.load(path, allow_pickle=False) as saved:
-                known[moment] = Vocabulary(int(saved["captions"]), saved["code"], saved["count"])
-    missing = [moment for moment in moments if moment not in known]
-    if missing:
-        known.update(_publish(store, missing))
-        # A store that cannot be written to counts again in the next process.
-        with suppress(OSError):
-            for moment in missing:
-                _keep(_path(store, moment), known[moment])
+    wanted = [moment for moment in moments if moment not in known]
+    known.update(kept(store.publications / "vocabulary", Vocabulary, wanted, lambda missing: _counts(store, missing)))
     return {moment: known[moment] for moment in moments}
 
 
-def _publish(store: EventStore, moments: list[int]) -> dict[int, Vocabulary]:
+def _counts(store: EventStore, moments: list[int]) -> Iterator[tuple[int, Vocabulary]]:
     captions = dict.fromkeys(moments, 0)
     counts = dict.fromkeys(moments, pd.Series(dtype=np.int64))
     for counted in store.each_bucket(lambda bucket: [_counted(bucket, moment) for moment in moments]):
         for moment, (size, words) in zip(moments, counted, strict=True):
             captions[moment] += size
             counts[moment] = pd.concat([counts[moment], words]).groupby(level=0).sum()
-    return {moment: _largest(captions[moment], counts[moment]) for moment in moments}
+    for moment in moments:
+        yield moment, _largest(captions[moment], counts[moment])
 
 
 def _counted(bucket: Bucket, moment: int) -> tuple[int, pd.Series]:
@@ -111,16 +102,5 @@ def _counted(bucket: Bucket, moment: int) -> tuple[int, pd.Series]:
 
 def _largest(captions: int, counts: pd.Series) -> Vocabulary:
     code, count = counts.index.to_numpy(np.int64), counts.to_numpy(np.int64)
-    kept = np.sort(np.lexsort((code, -count))[:LARGEST])
-    return Vocabulary(captions, code[kept], count[kept])
-
-
-def _path(store: EventStore, moment: int) -> Path:
-    return store.publications / "vocabulary" / f"{moment}.npz"
-
-
-def _keep(path: Path, vocabulary: Vocabulary) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(unfinished, captions=vocabulary.captions, code=vocabulary.code, count=vocabulary.count)
-    unfinished.rename(path)
+    most = np.sort(np.lexsort((code, -count))[:LARGEST])
+    return Vocabulary(captions, code[most], count[most])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ import pandas as pd
 
 from features.columns import by_moment
 from features.events import DAY
+from features.publications import kept
 from features.social_scores.gather import gather
 from features.social_scores.standing import SCORES, Standing, standing_of
 
@@ -78,23 +77,9 @@ def publications(store: EventStore, moments: IntArray) -> Iterator[tuple[int, Pu
             wanted.append(moment)
         else:
             yield moment, resident
-    if not wanted:
-        return
     folder = store.publications_of_classifier / "scores" / str(VERSION)
-    missing = [moment for moment in wanted if not (folder / f"{moment}.npz").exists()]
-    for moment in set(wanted) - set(missing):
-        with np.load(folder / f"{moment}.npz") as saved:
-            publication = Publication(**saved)
-        _remember(store, moment, publication)
-        yield moment, publication
     # Mapped, so that nobody holds one standing while the next is worked out.
-    for moment, publication in map(_kept, standings(store, missing)) if missing else ():
-        # A store that cannot be written to computes them again in the next process.
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            unfinished = folder / f"{moment}.{os.getpid()}.npz"
-            np.savez(unfinished, **{name: getattr(publication, name) for name in publication.__dataclass_fields__})
-            unfinished.rename(folder / f"{moment}.npz")
+    for moment, publication in kept(folder, Publication, wanted, lambda missing: map(_of, standings(store, missing))):
         _remember(store, moment, publication)
         yield moment, publication
 
@@ -118,7 +103,7 @@ def _remember(store: EventStore, moment: int, publication: Publication) -> None:
     store.published_scores[moment] = publication
 
 
-def _kept(stood: tuple[int, Standing]) -> tuple[int, Publication]:
+def _of(stood: tuple[int, Standing]) -> tuple[int, Publication]:
     moment, standing = stood
     authority = standing.authority
     order = np.lexsort((authority.account, authority.topic))
