@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from features.catalogue import CATEGORIES, FEATURES
 from features.errors import DataError, nearest
 from features.families import account_features, pair_features
 from features.known import Known, cost
+from features.processors import usable_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -175,7 +175,7 @@ def _parts(store: EventStore, asked: Asked) -> Iterator[tuple[IntArray, FloatArr
     if len(numbers) == 1:
         yield from work(int(numbers[0]))
         return
-    threads = os.cpu_count() or 1
+    threads = usable_processors()
     with ThreadPoolExecutor(threads) as pool:
         # No more buckets at a time than threads: what waits to be taken would fill the memory.
         waiting = deque(int(number) for number in numbers)

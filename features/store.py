@@ -6,7 +6,6 @@ A bucket is self-contained: all accounts of an influencer and all that happened 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import weakref
@@ -27,6 +26,7 @@ from features.errors import DataError
 from features.follower_classifier import default_classifier
 from features.manifest import Manifest, has_grown
 from features.prepare import MEMORY, append, made, write
+from features.processors import usable_processors
 from features.progress import quiet
 from features.segments import read
 from features.verticals import Verticals
@@ -342,7 +342,7 @@ class EventStore:
                 self.release(number)
             return made
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_processors()) as pool:
             yield from pool.map(turn, range(self.buckets))
         give_back()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from features.errors import DataError
+from features.processors import usable_processors
 from serving.pairs import Pairs
 from serving.predictor import asked_for
 
@@ -27,7 +27,7 @@ _AT_ONCE = 4096
 """So many accounts are scored at a time at most: what is worked out of them stays in the processor's cache."""
 _FEW = 512
 """So many are not worth a second thread."""
-_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+_PROCESSORS = usable_processors()
 _WORKERS = ThreadPoolExecutor(_PROCESSORS, thread_name_prefix="impel-ranking")
 
 

@@ -22,6 +22,7 @@ from features.catalogue import digest
 from features.errors import ImpelError, LogError, nearest, without_password
 from features.manifest import Manifest, is_store
 from features.prepare import MEMORY
+from features.processors import usable_processors
 from serving.bundle import Bundle
 from serving.fetch import locate
 from serving.libraries import needs
@@ -131,7 +132,7 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _processors() -> Iterator[Finding]:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_processors()
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > usable:
         yield Finding(
