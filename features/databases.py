@@ -67,13 +67,7 @@ def _postgresql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordB
     try:
         with dbapi.connect(patient(url)) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute(
-                "SELECT table_name, column_name, data_type FROM information_schema.columns "
-                "WHERE table_schema = ANY (current_schemas(false)) ORDER BY ordinal_position"
-            )
-            columns: dict[str, dict[str, str]] = {}
-            for table, column, kind in cursor.fetchall():
-                columns.setdefault(table, {})[column] = kind
+            columns = _columns(cursor, "data_type", where="table_schema = ANY (current_schemas(false))")
 
             def stream(table: str) -> pa.RecordBatchReader:
                 listed = ", ".join(f"{quoted(name)}{_cast(kind)}" for name, kind in columns[table].items())
@@ -131,16 +125,22 @@ def _mysql(url: str) -> Iterator[tuple[set[str], Callable[[str], pa.RecordBatchR
             cursor.execute("SET SESSION time_zone = '+00:00', sql_mode = 'ANSI_QUOTES', net_write_timeout = 600")
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-            cursor.execute(
-                "SELECT table_name, column_name, column_type FROM information_schema.columns "
-                "WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position"
-            )
-            columns: dict[str, dict[str, str]] = {}
-            for table, column, kind in cursor.fetchall():
-                columns.setdefault(table, {})[column] = kind
+            columns = _columns(cursor, "column_type", where="table_schema = DATABASE()")
             yield set(columns), lambda table: _mysql_stream(connection, table, columns[table])
     except (pymysql.Error, OSError) as error:
         raise DataError(told(url, error.args[-1] if error.args else error)) from None
+
+
+def _columns(cursor: Any, kind: str, *, where: str) -> dict[str, dict[str, str]]:
+    """Return the columns of each table in their order, with what the database calls their type in the column `kind`."""
+    cursor.execute(
+        f"SELECT table_name, column_name, {kind} FROM information_schema.columns "
+        f"WHERE {where} ORDER BY ordinal_position"
+    )
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, declared in cursor.fetchall():
+        columns.setdefault(table, {})[column] = declared
+    return columns
 
 
 def _mysql_options(url: str) -> dict[str, Any]:
