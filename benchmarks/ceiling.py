@@ -22,6 +22,7 @@ from training.policies import MODEL, ORACLE, PER_FEE
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from features.store import EventStore
@@ -62,9 +63,31 @@ class Lesson(NamedTuple):
 def lesson(store: EventStore, pairs: pd.DataFrame, encoding: Encoding) -> Lesson:
     """Return candidates as lessons; `pairs` are rows of the truth."""
     parts = [pairs.iloc[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE)]
-    matrix = np.vstack([encoding.matrix(build(store, part.reset_index(drop=True))) for part in parts])
-    asked, actions, likelihood = pairs[["at_least", "expected_actions", "likelihood"]].to_numpy(np.float64).T
-    return Lesson(np.column_stack([matrix, np.log(asked)]), actions, likelihood)
+    matrix = np.vstack([told(part, build(store, part.reset_index(drop=True)), encoding) for part in parts])
+    return Lesson(matrix, *pairs[["expected_actions", "likelihood"]].to_numpy(np.float64).T)
+
+
+def told(pairs: pd.DataFrame, X: pd.DataFrame, encoding: Encoding) -> FloatArray:
+    """Return what the boosters are told of candidates: see `Lesson`."""
+    return np.column_stack([encoding.matrix(X), np.log(pairs["at_least"].to_numpy(np.float64))])
+
+
+class Asked:
+    """The candidates that the model is judged on; what the boosters are told of them is kept as they are built."""
+
+    def __init__(self, truth: MarketTruth, encoding: Encoding) -> None:
+        self._truth, self._encoding = truth, encoding
+        self._told: list[tuple[pd.Series, FloatArray]] = []
+
+    def candidates(self, campaign_ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return candidates with the true figures, and their features; see `MarketTruth`."""
+        pairs, X = self._truth.candidates(campaign_ids)
+        self._told.append((pairs["campaign_id"], told(pairs, X, self._encoding)))
+        return pairs, X
+
+    def told(self, campaign_ids: Sequence[str]) -> FloatArray:
+        """Return what the boosters are told of the candidates of these campaigns, in the order they were asked for."""
+        return np.vstack([matrix[campaign.isin(campaign_ids)] for campaign, matrix in self._told])
 
 
 def teach(lessons: list[Lesson], encoding: Encoding) -> Taught:
@@ -92,16 +115,16 @@ def teach(lessons: list[Lesson], encoding: Encoding) -> Taught:
     return Taught(log_actions, booster("cross_entropy", [one.likelihood for one in lessons]), smearing)
 
 
-def as_taught(everyone: pd.DataFrame, asked: Lesson, taught: Taught, encoding: Encoding) -> pd.DataFrame:
+def as_taught(everyone: pd.DataFrame, matrix: FloatArray, taught: Taught, encoding: Encoding) -> pd.DataFrame:
     """Return all candidates with what was learnt from truth in the place of what the model says."""
-    goal = asked.matrix[:, encoding.features.index("goal")]
+    goal = matrix[:, encoding.features.index("goal")]
     smearing = np.array([taught.smearing.get(code, 1.0) for code in goal])
-    actions = np.exp(np.asarray(taught.log_actions.predict(asked.matrix))) * smearing
+    actions = np.exp(np.asarray(taught.log_actions.predict(matrix))) * smearing
     value = actions * (everyone["value"] / everyone["actions"]).to_numpy(np.float64)  # what an action is worth
     fee = everyone["fee"].to_numpy(np.float64)
     return everyone.assign(
         **{
-            f"likelihood_{MODEL}": np.asarray(taught.likelihood.predict(asked.matrix)),
+            f"likelihood_{MODEL}": np.asarray(taught.likelihood.predict(matrix)),
             "expected_value": value,
             f"score_{MODEL}": value - fee,
             f"score_{MODEL}{PER_FEE}": value / fee,
@@ -170,12 +193,12 @@ def main(
             lessons.append(lesson(other, pairs, encoding))
             click.echo(f"  {len(pairs):,} candidates of marketplace {teacher}", err=True)
         taught = teach(lessons, encoding)
-        everyone = judged(fold, hired, truth)
-        keys = ["campaign_id", "account_id"]
-        asked = lesson(store, everyone[keys].merge(truth.pairs(hired["campaign_id"].unique()), on=keys), encoding)
+        asked = Asked(truth, encoding)
+        everyone = judged(fold, hired, asked)
+        matrix = asked.told(everyone["campaign_id"].unique())
         found = {
             "the model": figures(everyone, hired),
-            "taught the truth": figures(as_taught(everyone, asked, taught, encoding), hired),
+            "taught the truth": figures(as_taught(everyone, matrix, taught, encoding), hired),
             "the truth": figures(as_true(everyone), hired),
         }
         click.echo(f"\nmarketplace {seed}\n")

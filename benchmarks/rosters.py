@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from features.store import EventStore
+    from training.fold import Candidates
     from training.metrics import FloatArray
 
 FIRST_SHARE = 0.7
@@ -48,7 +49,7 @@ def learnt(store: EventStore) -> tuple[Fold, pd.DataFrame]:
     return fold, fold.hired(rows.iloc[test], X.iloc[test])
 
 
-def judged(fold: Fold, hired: pd.DataFrame, truth: MarketTruth) -> pd.DataFrame:
+def judged(fold: Fold, hired: pd.DataFrame, truth: Candidates) -> pd.DataFrame:
     """Return all candidates of the campaigns of `hired`, as `Judged.everyone`."""
     return fold.candidates(hired, truth, progress=lambda line, _share=None: click.echo(line, err=True)).everyone
 

@@ -43,7 +43,7 @@ def test_what_is_hidden_stays_hidden() -> None:
     everyone["score_oracle_per_fee"] = everyone["value"] / everyone["fee"]
     for rule in SIMPLE:
         everyone[f"score_{rule.name}"] = random.random(SIZE)
-    said = as_taught(everyone, asked, taught, ENCODING)
+    said = as_taught(everyone, asked.matrix, taught, ENCODING)
     found = figures(said, everyone.groupby("campaign_id").head(5))
     assert found["variance of the log value's error"] == pytest.approx(hidden.var(), rel=0.15)
     assert said["expected_value"].sum() == pytest.approx(everyone["value"].sum(), rel=0.1)  # no level is lost in logs
