@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from features import fit_kernels, stretch_kernels
+from features.briefs import microseconds
+from features.errors import DataError, nearest
 from features.events import BoolArray, FloatArray, History, IntArray, Rows, Window
 from features.follower_classifier import COLUMNS
 from features.queries import POST_LAG
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from features.briefs import Briefs
     from features.bucket import Bucket, Measures
     from features.follower_classifier import FakeShare
+    from features.store import EventStore
     from features.verticals import Verticals
     from features.vocabulary import Vocabulary
 
@@ -202,6 +207,21 @@ class Known(KnownAccount):
     def text_lengths(self, captions: Window, vocabulary: Vocabulary) -> FloatArray:
         """Return the (posts,) squared length of the words of captions, by post; see `fit_kernels.text_lengths`."""
         return text_lengths(captions, vocabulary)
+
+
+def known_account(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> KnownAccount:
+    """Return what may be known of one account at a moment, UTC where it has no zone.
+
+    Raises
+    ------
+    DataError
+        Where the account is unknown, or `as_of` is no moment.
+    """
+    row = store.row_of.get(account_id)
+    if row is None:
+        raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, islice(store.row_of, 10_000))}")
+    moment = microseconds(pd.Series([as_of], name="as_of"))
+    return KnownAccount(store.bucket(int(store.bucket_of[row])), store.owner_of[[row]], moment)
 
 
 def text_lengths(captions: Window, vocabulary: Vocabulary) -> FloatArray:

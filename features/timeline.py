@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from features.briefs import microseconds
-from features.errors import DataError, nearest
 from features.events import DAY, sum_measured
-from features.known import KnownAccount
+from features.known import KnownAccount, known_account
 from features.queries import POST_LAG
 
 if TYPE_CHECKING:
@@ -97,11 +94,7 @@ def timeline(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> T
     DataError
         Where the account is unknown, or `as_of` is no moment.
     """
-    row = store.row_of.get(account_id)
-    if row is None:
-        raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, islice(store.row_of, 10_000))}")
-    asked = microseconds(pd.Series([as_of], name="as_of"))
-    known = KnownAccount(store.bucket(int(store.bucket_of[row])), store.owner_of[[row]], asked)
+    known = known_account(store, account_id, as_of)
     return Timeline(_audience(known, store), _followers(known), _posts(known), _activations(known, store))
 
 

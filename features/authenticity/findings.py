@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,10 +11,8 @@ import pandas as pd
 from features import peers
 from features.authenticity.growth import jumps
 from features.authenticity.signs import features, measures
-from features.briefs import microseconds
 from features.catalogue import FEATURES
-from features.errors import DataError, nearest
-from features.known import KnownAccount
+from features.known import KnownAccount, known_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,12 +157,8 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
     DataError
         Where the account is unknown, or `as_of` is no moment.
     """
-    row = store.row_of.get(account_id)
-    if row is None:
-        raise DataError(f"Unknown account {account_id!r}.{nearest(account_id, islice(store.row_of, 10_000))}")
-    asked = microseconds(pd.Series([as_of], name="as_of"))
-    of_all = usual_signs(store, asked)
-    known = KnownAccount(store.bucket(int(store.bucket_of[row])), store.owner_of[[row]], asked)
+    known = known_account(store, account_id, as_of)
+    of_all = usual_signs(store, known.decided_at)
     found = {name: float(values[0]) for name, values in features(known).items()}
     usual = peers.usual(known, of_all, tuple(_SIGNS))
     counted = _counted(known)
@@ -179,7 +172,7 @@ def evidence(store: EventStore, account_id: str, as_of: pd.Timestamp | str) -> E
     known_at_all = not np.isnan(share)
     return Evidence(
         account_id,
-        pd.Timestamp(int(asked[0]), unit="us"),
+        pd.Timestamp(int(known.decided_at[0]), unit="us"),
         fake_share=share if known_at_all else None,
         low=low if known_at_all else None,
         high=high if known_at_all else None,
