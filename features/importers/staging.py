@@ -82,7 +82,6 @@ STAGED: dict[str, Table] = {
 
 KINDS = {"sale": "sale", "signup": "signup", "traffic": "click"}
 """Which kind of conversion is the target action of a goal."""
-STATUSES = ("approved", "pending", "reversed")
 MONEY = {"activations": "fee", "payments": "amount"}
 """Columns that hold money, whose rows name their currency in the column `currency`."""
 ACCOUNT_TABLES = ("account_stats", "posts", "interactions", "audiences", "followers", "activations", "campaign_posts")
