@@ -362,9 +362,8 @@ class AsyncImpelClient(_Client[httpx.AsyncClient]):
 
 
 def _following(asked: RankRequest, page: RankResponse) -> RankRequest | None:
-    """Return what asks for the page after this one; None where it is the last, or the service has no pages."""
-    cursor = getattr(page, "next_cursor", None)
-    return None if cursor is None else asked.model_copy(update={"cursor": cursor})
+    """Return what asks for the page after this one; None where it is the last."""
+    return None if page.next_cursor is None else asked.model_copy(update={"cursor": page.next_cursor})
 
 
 def _read(operation: Operation[Answer], answer: httpx.Response) -> Answer:
