@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from training import console
-from training.commands.options import AS_OF, DATA, JSON, LOG, MODEL, TRACKING
+from training.commands.options import AS_OF, AT_LEAST, DATA, JSON, LOG, MODEL, TRACKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,11 +74,7 @@ def predict(
 @DATA
 @click.option("--campaign", metavar="ID", required=True, help="A campaign of DATA.")
 @click.option("--fees", metavar="FILE", type=click.Path(path_type=Path), help="account_id and fee; .csv or .parquet.")
-@click.option(
-    "--at-least",
-    type=click.IntRange(min=1),
-    help="Actions to ask for; otherwise break-even, where fee and value are known.",
-)
+@AT_LEAST
 @click.option("--top", default=20, show_default=True, type=click.IntRange(min=1))
 @AS_OF
 @MODEL

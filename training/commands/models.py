@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from training import console
-from training.commands.options import DATA, JSON, NAME, TRACKING, read_moment
+from training.commands.options import AT_LEAST, DATA, JSON, NAME, TRACKING, read_moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,11 +80,7 @@ def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
 @click.option(
     "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Try no further ones after that."
 )
-@click.option(
-    "--at-least",
-    type=click.IntRange(min=1),
-    help="Actions to ask for; otherwise break-even where fee and value are known, else 1.",
-)
+@AT_LEAST
 @JSON
 def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_least: int | None, as_json: bool) -> None:
     """Look for better settings of the model than the defaults, which are meant not to need it.
@@ -136,11 +132,7 @@ def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_lea
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the activations, the last ones, to test.",
 )
-@click.option(
-    "--at-least",
-    type=click.IntRange(min=1),
-    help="Actions to ask for; otherwise break-even where fee and value are known, else 1.",
-)
+@AT_LEAST
 @click.option("--truth", is_flag=True, help="Judge all candidates by DATA/truth.parquet of a simulated marketplace.")
 @click.option("--plots", is_flag=True, help="Also write each picture as PNG and SVG, into DIR/plots.")
 @JSON

@@ -38,6 +38,11 @@ MODEL = click.option(
 AS_OF = click.option(
     "--as-of", callback=read_moment, metavar="TIME", help="What was known at this moment; by default all of the data."
 )
+AT_LEAST = click.option(
+    "--at-least",
+    type=click.IntRange(min=1),
+    help="Actions to ask for; otherwise break-even where fee and value are known, else 1.",
+)
 LOG = click.option(
     "--log",
     metavar="LOG",
