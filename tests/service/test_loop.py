@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
 from features import EventStore, build, catalogue, open_tables
 from serving.bundle import Bundle
@@ -24,7 +23,7 @@ from serving.log_folder import OUTCOMES, LogFolder
 from serving.log_storage import log_storage
 from serving.reference import Reference
 from serving.schemas import requests, responses
-from training.cli import main
+from tests.command import impel
 from training.marketplace import simulate
 from training.model import ActionModel
 from training.monitor.monitor import FEWEST_OUTCOMES
@@ -60,12 +59,6 @@ class World:
         lines = [line for line in self.metrics.splitlines() if re.match(rf"{name}[{{ ]", line)]
         lines = [line for line in lines if all(f'{label}="{value}"' in line for label, value in wanted.items())]
         return sum(float(line.split()[-1]) for line in lines)
-
-
-def impel(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def fitted(store: EventStore, folder: Path) -> Bundle:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from features.errors import SettingError
 from serving.keys import Keys, create, read, revoke
-from training.cli import main
+from tests.command import impel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,10 +112,6 @@ def test_files_that_are_none(file: Path, content: Any, message: str) -> None:
     file.write_text(json.dumps(content))
     with pytest.raises(SettingError, match=message):
         read(file)
-
-
-def impel(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_the_commands(file: Path) -> None:

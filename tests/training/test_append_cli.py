@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from serving import loading
+from tests.command import done, impel
 from tests.models import made_bundle
-from training.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,18 +26,6 @@ MOMENTS = {
     "outcomes": "closed_at",
 }
 DAYS = pd.to_datetime(["2026-06-01", "2026-06-02"], utc=True)
-
-
-def impel(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def done(*arguments: object) -> str:
-    result = impel(*arguments)
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

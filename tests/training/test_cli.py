@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
-from training.cli import main
+from tests.command import impel
 from training.ranking import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def impel(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from features.importers.mapping import load, providers
+from tests.command import impel
 from tests.features.provider_files import CAMPAIGNS, CODES, ORDERS, POSTS, written
-from training.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "importing.md"
-
-
-def impel(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from features import EventStore, build, open_tables
 from features.catalogue import FEATURES
@@ -17,9 +16,9 @@ from features.follower_classifier import default_classifier
 from serving.answers import Answers
 from serving.predictor import Predictor
 from serving.schemas import requests
+from tests.command import done
 from tests.features.compare import different
 from training.backtest import first_decision
-from training.cli import main
 from training.follower_labels import fit_followers
 from training.ranking import rank
 from training.train import FOLDS
@@ -39,12 +38,6 @@ class World(NamedTuple):
     settings: Path
     predictor: Predictor
     said: str
-
-
-def impel(*arguments: object) -> str:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
 
 
 def opened(data: Path) -> EventStore:
@@ -75,11 +68,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPEL_HOME", str(home))
         patch.delenv("IMPEL_TRACKING_URI", raising=False)
-        impel("simulate", home / "plain", "--influencers", 80, "--campaigns", 30, "--seed", 3)
+        done("simulate", home / "plain", "--influencers", 80, "--campaigns", 30, "--seed", 3)
         labelled = with_labels(home / "plain", home / "labelled")
         settings = home / "settings.json"
         settings.write_text('{"rounds": 20, "folds": 2}')
-        said = impel("train", labelled, "--settings", settings)
+        said = done("train", labelled, "--settings", settings)
         yield World(home / "plain", labelled, settings, Predictor.load("models:/impel@champion"), said)
 
 
@@ -114,7 +107,7 @@ def test_all_who_answer_give_the_same_answers(world: World, tmp_path: Path) -> N
     accounts = list(store.accounts["account_id"])
     pairs = pd.DataFrame({"campaign_id": campaign["campaign_id"], "account_id": accounts, "decided_at": store.newest})
     pairs.to_parquet(tmp_path / "pairs.parquet")
-    impel("predict", world.labelled, "--pairs", tmp_path / "pairs.parquet", "--out", tmp_path / "answers.parquet")
+    done("predict", world.labelled, "--pairs", tmp_path / "pairs.parquet", "--out", tmp_path / "answers.parquet")
     predicted = pd.read_parquet(tmp_path / "answers.parquet").set_index("account_id")
     ranked = rank(world.predictor, opened(world.labelled), campaign=campaign["campaign_id"]).set_index("account_id")
     answers = Answers(world.predictor, opened(world.labelled))
@@ -128,14 +121,14 @@ def test_all_who_answer_give_the_same_answers(world: World, tmp_path: Path) -> N
 
 def test_figures_know_only_labels_of_before_the_first_decision_tested(world: World, tmp_path: Path) -> None:
     """All labels are later here: they serve the model, and no figure knows of them."""
-    found = impel("train", world.plain, "--settings", world.settings, "--name", "plain")
+    found = done("train", world.plain, "--settings", world.settings, "--name", "plain")
     assert "follower classifier" not in found
     assert Predictor.load("models:/plain@champion").bundle.follower_classifier is default_classifier()
     figures = [[line for line in said.splitlines() if "walk-forward" in line] for said in (found, world.said)]
     assert len(figures[0]) == 4
     assert figures[0] == figures[1]
     for data in (world.plain, world.labelled):
-        impel("backtest", data, "--out", tmp_path / data.name, "--folds", 2)
+        done("backtest", data, "--out", tmp_path / data.name, "--folds", 2)
     first, second = (
         json.loads((tmp_path / data.name / "metrics.json").read_text()) for data in (world.plain, world.labelled)
     )

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from features import EventStore, open_tables
 from features.snapshot import Snapshot
 from serving import loading
+from tests.command import impel
 from tests.models import made_bundle
 from tests.random_tables import random_tables
-from training.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +26,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_tables(random_tables(np.random.default_rng(8), accounts=10, influencers=7, posts=100)) as tables:
         EventStore.prepare(tables, folder)
     return folder
-
-
-def impel(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_it_says_what_it_made_and_the_service_takes_it(

@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from features import EventStore, open_tables
 from features.social_scores import PERIOD, SCORES, scores_at
+from tests.command import impel
 from tests.small_source import small_tables, write_source
-from training.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 ACCOUNT = "a03"
-
-
-def impel(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.fixture(scope="module")
