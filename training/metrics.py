@@ -83,8 +83,7 @@ def reliability(outcome: FloatArray, likelihood: FloatArray, *, bins: int = 10, 
     Columns rows, likelihood (mean), observed (share that reached it, or its expectation), low and high (Wilson
     interval of the share, which takes the rows of a bin as independent), in the order of the likelihood.
     """
-    edges = np.unique(np.quantile(likelihood, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
-    _, code = np.unique(np.searchsorted(edges, likelihood, side="left"), return_inverse=True)
+    code = _bin_of(likelihood, bins)
     rows = np.bincount(code).astype(np.float64)
     observed = np.bincount(code, outcome) / rows
     z = norm.ppf(0.5 + coverage / 2)
@@ -115,12 +114,17 @@ def calibration_error_by_chance(
     approximation of independent rows.
     """
     table = reliability(likelihood, likelihood, bins=bins)
-    edges = np.unique(np.quantile(likelihood, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
-    _, code = np.unique(np.searchsorted(edges, likelihood, side="left"), return_inverse=True)
+    code = _bin_of(likelihood, bins)
     spread = np.sqrt(np.bincount(code, likelihood * (1.0 - likelihood))) / table["rows"].to_numpy()
     weight = table["rows"].to_numpy() / table["rows"].sum()
     errors = np.abs(np.random.default_rng(seed).normal(size=(draws, len(spread)))) @ (spread * weight)
     return float(errors.mean()), float(np.quantile(errors, 0.95))
+
+
+def _bin_of(likelihood: FloatArray, bins: int) -> IntArray:
+    """Return the bin of each row (n,), from 0; see `reliability`."""
+    edges = np.unique(np.quantile(likelihood, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
+    return np.unique(np.searchsorted(edges, likelihood, side="left"), return_inverse=True)[1]
 
 
 def ndcg(campaign: IntArray, rank: IntArray, gain: FloatArray, *, k: int) -> FloatArray:

@@ -23,6 +23,12 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
+LoggedAs = Annotated[
+    str | None,
+    Field(exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."),
+]
+
+
 class Answered(BaseModel):
     """What a caller receives."""
 
@@ -124,9 +130,7 @@ class PredictResponse(Answered):
 
     model_version: str
     features_as_of: datetime
-    request_id: str | None = Field(
-        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
-    )
+    request_id: LoggedAs = None
     incremental: str = Field(description=INCREMENTAL)
     predictions: list[Prediction]
     unknown_accounts: list[str] = Field(description="Candidates that the data do not know; they have no prediction.")
@@ -160,9 +164,7 @@ class ScoreResponse(Answered):
 
     model_version: str
     features_as_of: datetime = Field(description="What is later in the request is not looked at.")
-    request_id: str | None = Field(
-        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
-    )
+    request_id: LoggedAs = None
     incremental: str = Field(description=INCREMENTAL)
     predictions: list[Prediction]
 
@@ -181,9 +183,7 @@ class RankResponse(Answered):
 
     model_version: str
     features_as_of: datetime
-    request_id: str | None = Field(
-        None, exclude_if=_absent, description="Names this answer in the log; only where predictions are logged."
-    )
+    request_id: LoggedAs = None
     considered: int = Field(description="Accounts that were scored.")
     matching: int = Field(description="Accounts that kept all filters.")
     incremental: str = Field(description=INCREMENTAL)
