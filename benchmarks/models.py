@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
 from benchmarks.variants import VARIANTS, Activations
 from features import build, open_tables
-from features.offer import break_even
+from features.offer import break_even_or_one
 from training import metrics
 from training.splits import walk_forward
 from training.truth import MarketTruth
@@ -50,8 +50,7 @@ def of_market(place: Path, folder: Path, *, folds: int, share: float) -> Iterato
     store = prepared(place, folder)
     rows = store.activations()
     X, truth = build(store, rows), MarketTruth(place / "truth.parquet", store)
-    known = break_even(rows["fee"].to_numpy(np.float64), rows["value_per_action"].to_numpy(np.float64))
-    at_least = np.where(np.isnan(known), 1.0, known)
+    at_least = break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
     funnel = _funnel(place, rows)
     for train, test in _splits(rows, folds=folds, groups=rows["campaign_id"]):
         pairs = truth.pairs(rows["campaign_id"].iloc[test].unique())

@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
 from features import build
-from features.offer import break_even
+from features.offer import break_even_or_one
 from training.fold import Fold
 from training.metrics import bought_share, per_campaign
 from training.model import ActionModel
@@ -39,8 +39,7 @@ def learnt(store: EventStore) -> tuple[Fold, pd.DataFrame]:
     """Return what is learnt from the first 70 % of the activations, and the activations of the later campaigns."""
     rows = store.activations()
     X = build(store, rows)
-    known = break_even(rows["fee"].to_numpy(np.float64), rows["value_per_action"].to_numpy(np.float64))
-    rows["at_least"] = np.where(np.isnan(known), 1.0, known)
+    rows["at_least"] = break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     ((train, test),) = walk_forward(
         rows["decided_at"], rows["closed_at"], folds=1, first_share=FIRST_SHARE, groups=rows["campaign_id"]

@@ -69,3 +69,9 @@ def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
     """
     quotient = divide(fee, value_per_action)
     return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
+
+
+def break_even_or_one(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
+    """Return how many actions are asked for where nobody names a number, (n,): the break-even, 1 where that is null."""
+    known = break_even(fee, value_per_action)
+    return np.where(np.isnan(known), 1.0, known)

@@ -11,7 +11,7 @@ import pandas as pd
 from features import build
 from features.catalogue import digest
 from features.errors import BundleError, DataError, nearest
-from features.offer import break_even
+from features.offer import break_even_or_one
 from serving.bundle import Bundle
 from serving.fetch import locate
 from serving.reasons import Reasons
@@ -201,8 +201,7 @@ def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArra
         raise DataError(
             f"at_least must be a whole number of actions from 1, not {at_least[wrong][0]:g} ({int(wrong.sum())} pairs)."
         )
-    even = break_even(fee, value_per_action)
-    return np.where(~np.isnan(at_least), at_least, np.where(~np.isnan(even), even, 1.0))
+    return np.where(np.isnan(at_least), break_even_or_one(fee, value_per_action), at_least)
 
 
 def numbers(pairs: pd.DataFrame, name: str) -> FloatArray:

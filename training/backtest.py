@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from features import catalogue
 from features.errors import DataError, SettingError
-from features.offer import break_even
+from features.offer import break_even_or_one
 from features.progress import quiet, within
 from training.bootstrap import COVERAGE
 from training.findings import findings
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from features.progress import Progress
     from features.store import EventStore
     from training.fold import Accounts, Candidates
-    from training.metrics import FloatArray
     from training.model import ActionModel
 
     IndexArray = NDArray[np.intp]
@@ -130,7 +129,11 @@ def backtest(
     """
     _check(X, activations, at_least=at_least, truth=truth)
     X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
-    rows["at_least"] = _at_least(rows) if at_least is None else float(at_least)
+    rows["at_least"] = (
+        break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
+        if at_least is None
+        else float(at_least)
+    )
     rows["influencer"] = _knowledge(rows)
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     rows["value"] = rows["actions"] * rows["value_per_action"]
@@ -231,13 +234,6 @@ def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, 
         raise SettingError(f"at_least must be 1 or more actions, got {at_least!r}")
     if at_least is not None and truth is not None:
         raise SettingError(f"at_least={at_least!r} cannot be judged against the truth, which knows the break-even only")
-
-
-def _at_least(activations: pd.DataFrame) -> FloatArray:
-    """Return the break-even, and 1 where it is unknown (n,)."""
-    fee, value = (activations[name].to_numpy(dtype=np.float64) for name in ("fee", "value_per_action"))
-    found = break_even(fee, value)
-    return np.where(np.isnan(found), 1.0, found)
 
 
 def _knowledge(activations: pd.DataFrame) -> pd.Series:
