@@ -73,5 +73,4 @@ def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
 
 def break_even_or_one(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
     """Return how many actions are asked for where nobody names a number, (n,): the break-even, 1 where that is null."""
-    known = break_even(fee, value_per_action)
-    return np.where(np.isnan(known), 1.0, known)
+    return np.fmax(break_even(fee, value_per_action), 1.0)
