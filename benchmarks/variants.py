@@ -19,7 +19,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
-from features.catalogue import FEATURES
 from serving.distribution import ActionDistribution, mean_and_size
 from serving.forest import Forest
 from serving.thresholds import Opinion, examples
@@ -78,10 +77,8 @@ class Activations(NamedTuple):
 def classifier(given: Activations, *, seeds: int = 1, monotone: bool = False, recent: bool = False) -> Answers:
     """Learn "reached what was asked for" by LightGBM."""
     past, reached = given.past, given.reached
-    directions = {"up": 1, "down": -1, "free": 0}
-    names = past.encoding.features
-    constraints = [directions[FEATURES[name].direction] if name in FEATURES else 0 for name in names]
-    learner = _learner(past, "binary", binary_loss, **({"monotone_constraints": constraints} if monotone else {}))
+    constraints = {"monotone_constraints": past.directions.tolist()} if monotone else {}
+    learner = _learner(past, "binary", binary_loss, **constraints)
     rounds, _ = learner.cross(
         [(Sample(past.matrix[a], reached[a], None), Sample(past.matrix[b], reached[b], None)) for a, b in _folds(past)],
         np.ones(len(_folds(past))),

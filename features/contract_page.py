@@ -44,7 +44,7 @@ MEANINGS = {
     "saves": "saves, bookmarks",
     "clicks": "clicks on its link",
     "actor_id": "who did it; an account_id where the table accounts lists them",
-    "kind": f"one of {', '.join(INTERACTIONS)}",
+    "kind": f"one of {', '.join(INTERACTIONS)}; rows of any other kind are left out",
     "at": "when it was done",
     "actor_followers": "how many followed the actor then",
     "text": "what was written",

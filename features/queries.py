@@ -72,8 +72,9 @@ SELECT receiving.bucket, receiving.arrival AS owner, epoch_us(interactions.at) A
             THEN {_SHORT} END AS short
 FROM interactions LEFT JOIN listed_accounts receiving ON receiving.account_id = interactions.account_id
 LEFT JOIN listed_accounts giving ON giving.account_id = actor_id
+WHERE kind IN {INTERACTIONS}
 """
-"""All interactions, with all that is asked of them, out of one pass over the table."""
+"""All interactions of a known kind, with all that is asked of them, out of one pass over the table."""
 
 EXCHANGES = """
 SELECT DISTINCT moment, actor AS giver, receiver FROM reactions

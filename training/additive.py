@@ -84,6 +84,7 @@ def fit_additive(
     start: FloatArray,
     *,
     text_columns: Collection[int],
+    directions: NDArray[np.int64],
     shrinkage: float = 1.0,
 ) -> Additive:
     """Return the curves with the greatest posterior density under a negative binomial likelihood.
@@ -94,6 +95,8 @@ def fit_additive(
     goal, actions : arrays of shape (n,)
     start : array of shape (goals + 1, 2)
         Log mean and log size to start from.
+    directions : array of shape (features,)
+        1 where the curves of a feature may only rise, -1 where they may only fall, 0 elsewhere.
     shrinkage : float
         How much more than usual curves are pulled towards nothing: what the prior's scales are divided by.
     """
@@ -134,14 +137,25 @@ def fit_additive(
         return float(value), gradient
 
     best = np.zeros(columns * (1 + goals) + 2 * goals)
+    bounds = _bounds(np.repeat(directions, [len(shapes) for shapes in basis.shapes]), goals)
     for prior, rounds in ((_normal, 100), (_student, 300)):  # the normal prior, with its single optimum, leads the way
-        best = optimize.minimize(loss, best, args=(prior,), jac=True, method="L-BFGS-B", options={"maxiter": rounds}).x
+        best = optimize.minimize(
+            loss, best, args=(prior,), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": rounds}
+        ).x
     common, own, level = unpack(best)
     coefficients = np.vstack([common + own, common])
     means = np.array([part.mean(axis=0) if len(part) else np.zeros(columns) for part in parts] + [np.zeros(columns)])
     shift = np.vstack([level, np.zeros((1, 2))])
     shift[:, 0] += (coefficients * means).sum(axis=1)
     return Additive(_curves(basis, coefficients, means + center), start + shift)
+
+
+def _bounds(directions: NDArray[np.int64], goals: int) -> optimize.Bounds:
+    """Return what coefficients may be: the columns of a feature rise, so a curve goes the way of their coefficients."""
+    of_curves = np.tile(directions, 1 + goals)
+    low = np.concatenate([np.where(of_curves > 0, 0.0, -np.inf), np.full(2 * goals, -np.inf)])
+    high = np.concatenate([np.where(of_curves < 0, 0.0, np.inf), np.full(2 * goals, np.inf)])
+    return optimize.Bounds(low, high)
 
 
 def _normal(coefficients: FloatArray) -> tuple[float, FloatArray]:

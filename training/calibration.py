@@ -148,7 +148,9 @@ def fit_moments(
         value = -(weight @ log_likelihood(actions, mean, size)) + 0.5 * apart @ apart
         return float(value), gradient + apart / spread
 
-    best = optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    best = optimize.minimize(
+        loss, prior, jac=True, method="L-BFGS-B", bounds=_not_turned(len(prior), (2, 3)), options={"maxiter": 200}
+    ).x
     shift = best[:2] + np.vstack([best[4:].reshape(2, goals).T, np.zeros((1, 2))])
     return Moments(shift=shift, slope=best[2:4] * score.any())  # a score that was never tested does not count
 
@@ -164,8 +166,15 @@ def fit_posted(score: FloatArray, posted: NDArray[np.bool_], weight: FloatArray)
         value = -(weight @ (label * special.log_expit(z) + (1 - label) * special.log_expit(-z)))
         return float(value + 0.5 * apart**2), np.array([wrong.sum(), wrong @ score + apart / _POSTED_SLOPE])
 
-    best = optimize.minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B").x
+    best = optimize.minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=_not_turned(2, (1,))).x
     return PostedShape(intercept=float(best[0]), slope=float(best[1]))
+
+
+def _not_turned(parameters: int, slopes: tuple[int, ...]) -> optimize.Bounds:
+    """Return bounds that keep slopes from turning a score round: what may only lower it must not raise the answer."""
+    low = np.full(parameters, -np.inf)
+    low[list(slopes)] = 0.0
+    return optimize.Bounds(low, np.inf)
 
 
 def fit_maps(

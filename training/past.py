@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from features.catalogue import FEATURES
 from features.errors import DataError
 from serving.encoding import Encoding
 from serving.spec import Range
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from serving.distribution import FloatArray
     from training.additive import Additive
 
+_SIGN = {"up": 1, "down": -1, "free": 0}
 _FEWEST = 30  # activations below which nothing can be said
 _SUPPORT = ("log_followers", "engagement_rate_median_90d", "fee_log")
 _SCALE_ROWS = 0.2  # goals lie orders of magnitude apart: the pool says less about a goal's mean than one activation
@@ -40,6 +42,12 @@ class Past(NamedTuple):
     def goals(self) -> tuple[str, ...]:
         """Return the goals, in the order of their codes."""
         return self.encoding.categories["goal"]
+
+    @property
+    def directions(self) -> NDArray[np.int64]:
+        """Return for each column 1 where the catalogue lets it only raise the likelihood, -1 only lower, else 0."""
+        names = self.encoding.features
+        return np.array([_SIGN[FEATURES[name].direction] if name in FEATURES else 0 for name in names], np.int64)
 
     def start(self, rows: NDArray[np.intp]) -> FloatArray:
         """Return log mean and log size of each goal's posted activations and, last, of the pool: (goals + 1, 2)."""
@@ -64,6 +72,7 @@ class Past(NamedTuple):
             self.actions[rows],
             start,
             text_columns=self.encoding.text_columns,
+            directions=self.directions,
             shrinkage=shrinkage,
         )
 

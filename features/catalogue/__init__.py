@@ -172,7 +172,7 @@ def page() -> str:
         definitions.strip(),
         "",
         "Direction is what theory demands of the likelihood as the feature grows: up, down, or free where it may go",
-        "either way.",
+        "either way. A model keeps to these directions: more fake followers never help, whatever the past says.",
     ]
     for family in sizes:
         lines += ["", f"## {family[0].upper()}{family[1:]} ({sizes[family]})", ""]

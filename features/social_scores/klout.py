@@ -8,7 +8,7 @@ import numpy as np
 
 from features.errors import SettingError, nearest
 from features.events import divide, known_or_zero
-from features.social_scores.ranks import aligned, numbered, percentile
+from features.social_scores.ranks import aligned, numbered, percentile, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ def klout_strength(*, reactions: Mapping[str, FloatArray], network: npt.ArrayLik
     Raises
     ------
     SettingError
-        Where a kind is unknown.
+        Where a kind is unknown or a number negative.
     """
     for kind in set(reactions) - set(KIND_WEIGHTS):
         raise SettingError(
@@ -84,6 +84,7 @@ def klout_strength(*, reactions: Mapping[str, FloatArray], network: npt.ArrayLik
         )
     group = numbered(network)
     names, (_, *parts) = list(reactions), aligned(network=group, **reactions)
+    within(0, np.inf, **dict(zip(names, parts, strict=True)))
     strength = np.zeros(len(group))
     for kind, received in zip(names, parts, strict=True):
         strength += KIND_WEIGHTS[kind] * np.where(received > 0, percentile(np.log1p(received), group), 0.0)
@@ -106,9 +107,15 @@ def klout_networks(*, strength: FloatArray, person: npt.ArrayLike) -> FloatArray
     -------
     (n,) float64
         0 to 100, for each account the score of its person.
+
+    Raises
+    ------
+    SettingError
+        Where a strength lies outside 0 to 1 or is no number, or there is not one for each account.
     """
     owner = numbered(person)
     known, _ = aligned(strength=strength, person=owner)
+    within(0, 1, strength=known)
     left = np.ones(int(owner.max(initial=-1)) + 1)
     np.multiply.at(left, owner, 1 - NETWORK_SHARE * known_or_zero(known))
     return 100 * (1 - left[owner])

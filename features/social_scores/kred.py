@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.events import divide
-from features.social_scores.ranks import aligned, numbered
+from features.social_scores.ranks import aligned, numbered, within
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,9 +37,15 @@ def kred_influence(*, points: FloatArray, community: npt.ArrayLike) -> FloatArra
     -------
     (n,) float64
         0 to 1,000; null where the points are; 0 for all of a community in which nobody has a point.
+
+    Raises
+    ------
+    SettingError
+        Where points are negative, infinite or no numbers, or not one for each account.
     """
     group = numbered(community)
     earned, _ = aligned(points=points, community=group)
+    within(0, np.inf, points=earned)
     strongest = np.zeros(int(group.max(initial=-1)) + 1)
     known = ~np.isnan(earned)
     np.maximum.at(strongest, group[known], earned[known])
@@ -50,7 +56,9 @@ def kred_influence(*, points: FloatArray, community: npt.ArrayLike) -> FloatArra
 def kred_outreach(*, points: FloatArray) -> FloatArray:
     """Return Kred's outreach level for the points of all that an account ever gave; it never falls.
 
-    Level k needs 100 * (1.7 ** k - 1) / 0.7 points, which gives both published levels: 100 and 270.
+    Level k needs 100 * (1.7 ** k - 1) / 0.7 points, which gives both published levels: 100 and 270. It is null where
+    points are; negative and infinite ones, and what is no number, are refused (SettingError).
     """
     (given,) = aligned(points=points)
+    within(0, np.inf, points=given)
     return np.floor(np.log1p(0.7 * given / 100) / np.log(1.7) + 1e-9)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from features.events import divide
-from features.social_scores.ranks import aligned, percentile
+from features.social_scores.ranks import aligned, percentile, within
 
 if TYPE_CHECKING:
     from features.events import FloatArray, IntArray
@@ -59,8 +59,15 @@ def peerindex(*, authority: FloatArray, audience: FloatArray, activity: FloatArr
     -------
     (n,) float64
         0 to 100; weights of null parts go to the others; null where authority and audience both are.
+
+    Raises
+    ------
+    SettingError
+        Where a part lies outside 0 to 100 or is no number, or the parts differ in length.
     """
-    parts = np.array(aligned(authority=authority, audience=audience, activity=activity))
+    given = {"authority": authority, "audience": audience, "activity": activity}
+    parts = np.array(aligned(**given))
+    within(0, 100, **dict(zip(given, parts, strict=True)))
     weights = np.where(np.isnan(parts), 0, np.array([0.6, 0.2, 0.2])[:, None])
     score = divide(np.nansum(parts * weights, axis=0), weights.sum(axis=0))
     return np.where(np.isnan(parts[:2]).all(axis=0), np.nan, score)

@@ -63,6 +63,20 @@ def aligned(**parts: npt.ArrayLike) -> list[FloatArray]:
     return list(arrays.values())
 
 
+def within(least: float, most: float, **parts: FloatArray) -> None:
+    """Refuse parts of a score, or what adds up to one, that lie outside of their range; null is within any.
+
+    Raises
+    ------
+    SettingError
+    """
+    for name, values in parts.items():
+        outside = values[(values < least) | (values > most)]
+        if len(outside):
+            allowed = f"{least:g} to {most:g}" if np.isfinite(most) else f"{least:g} or more"
+            raise SettingError(f"{name} is {outside[0]:g} somewhere; give {allowed}, or NaN where it is unknown.")
+
+
 def numbered(labels: npt.ArrayLike) -> IntArray:
     """Give labels, words or numbers, numbers from 0 in the order in which they come; null is a label too."""
     return pd.factorize(np.asarray(labels), use_na_sentinel=False)[0].astype(np.int64)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from features.social_scores.gather import SEASON_DAYS
 from features.social_scores.kred import EARNING, FOLLOWED, POINTS, POINTS_BY_THE_FOLLOWED
+from features.tables import INTERACTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,8 @@ WHERE account_id = $account AND actor_id <> account_id AND kind IN {EARNING}
 UNION ALL
 SELECT interactions.at, 'outreach', kind, actor_id, account_id, post_id, {POINTS}::DOUBLE
 FROM interactions
-WHERE actor_id = $account AND actor_id <> account_id AND interactions.at <= $moment::TIMESTAMP
+WHERE actor_id = $account AND actor_id <> account_id AND kind IN {INTERACTIONS}
+      AND interactions.at <= $moment::TIMESTAMP
 ORDER BY ALL DESC
 """
 

@@ -22,6 +22,7 @@ from tests.random_tables import random_pairs, random_tables
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from features import EventStore
     from features.catalogue.entry import Feature
 
 
@@ -163,9 +164,36 @@ def test_a_feature_is_null_exactly_where_its_null_rule_says(case: str, family: s
     assert set(of_family.index[of_family.isna()]) == set(NULL[family].get(case, "").split())
 
 
+@pytest.fixture(scope="module")
+def alone() -> tuple[EventStore, pd.DataFrame]:
+    """Return the store of one influencer, whose accounts have neither peers nor ranks, and a pair."""
+    world = whole_world()
+    pairs = world.pop("pairs")
+    return prepared(world), pairs
+
+
+def test_what_only_other_accounts_tell_is_null_without_them(alone: tuple[EventStore, pd.DataFrame]) -> None:
+    row = build(*alone).iloc[0][list(FEATURES)]
+    told_by_others = {
+        *("engagement_rate_for_size", "comment_depth_for_size", "influencer_depth_for_size"),  # peers
+        "influencer_past_clicks_for_size",
+        *("klout_score", "klout_networks", "peerindex_authority", "peerindex_activity", "peerindex"),  # ranks
+        "peerindex_topic_authority",
+    }
+    assert set(row.index[row.isna()]) == told_by_others
+
+
+def test_how_long_actions_count_is_null_where_a_request_does_not_say(alone: tuple[EventStore, pd.DataFrame]) -> None:
+    store, pairs = alone
+    brief = whole_world()["campaigns"].iloc[[0]]
+    said, unsaid = (build(store, pairs, campaigns=brief.assign(attribution_days=days)).iloc[0] for days in (30, None))
+    assert {name for name in FEATURES if pd.isna(said[name]) != pd.isna(unsaid[name])} == {"attribution_days"}
+    assert pd.isna(unsaid["attribution_days"])
+
+
 def test_every_null_rule_was_tried() -> None:
     assert {case for rules in NULL.values() for case in rules} <= set(CASES)
     tried = {name for rules in NULL.values() for names in rules.values() for name in names.split()}
     never = {name for name, feature in FEATURES.items() if feature.null == "never"}
-    # How long actions count is in every brief of the contract.
+    # How long actions count is in every brief of the contract, if not in every request.
     assert tried == set(FEATURES) - never - {"attribution_days"}

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import build
+from features import build, open_tables
 from features.catalogue import FEATURES
 from features.errors import DataError
+from features.social_scores import statement
 from features.tables import CONTRACT
 from tests.features.compare import Frames, assert_same_bits, different, prepared
 from tests.random_tables import random_pairs, random_tables
@@ -200,6 +201,17 @@ def test_rows_that_stand_twice(frames: Frames, pairs: pd.DataFrame, X: pd.DataFr
     keys = ("accounts", "campaigns")
     all_twice = {name: rows if name in keys else pd.concat([rows] * 2) for name, rows in frames.items()}
     finite(build(prepared(all_twice), pairs))
+
+
+def test_interactions_of_an_unknown_kind_count_nowhere(frames: Frames, pairs: pd.DataFrame, X: pd.DataFrame) -> None:
+    strange = frames["interactions"].assign(kind="like", text="so good")
+    mixed = {**frames, "interactions": pd.concat([strange, frames["interactions"]])}
+    assert_same_bits(X, build(prepared(mixed), pairs))
+    moment = pd.Timestamp("2024-07-01")
+    for account in frames["accounts"]["account_id"]:
+        with open_tables(frames) as known, open_tables(mixed) as with_strange:
+            listed = [statement(tables, account, as_of=moment) for tables in (known, with_strange)]
+        pd.testing.assert_frame_equal(*listed)
 
 
 def test_names_in_any_script_carry_no_meaning(frames: Frames, pairs: pd.DataFrame, X: pd.DataFrame) -> None:

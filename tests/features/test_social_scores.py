@@ -442,6 +442,15 @@ BAD: list[tuple[Callable[..., FloatArray], dict[str, Any], str]] = [
     (kred_influence, {"points": TWO, "community": ["a", "b", "c"]}, "points has shape (2,), community has shape (3,)"),
     (kred_outreach, {"points": np.ones((2, 2))}, "points has shape (2, 2)"),
     (peerindex, {"authority": TWO, "audience": TWO, "activity": THREE}, "Each account needs one entry of each part"),
+    (klout_strength, {"reactions": {"like": -TWO}, "network": [1, 1]}, "like is -1 somewhere; give 0 or more, or NaN"),
+    (klout_networks, {"strength": 2 * TWO, "person": ["a", "b"]}, "strength is 2 somewhere; give 0 to 1, or NaN"),
+    (kred_influence, {"points": -TWO, "community": ["a", "a"]}, "points is -1 somewhere; give 0 or more, or NaN"),
+    (kred_outreach, {"points": -TWO}, "points is -1 somewhere; give 0 or more, or NaN where it is unknown."),
+    (
+        peerindex,
+        {"authority": 101 * TWO, "audience": TWO, "activity": TWO},
+        "authority is 101 somewhere; give 0 to 100",
+    ),
 ]
 
 

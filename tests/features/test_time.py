@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import build
+from features.catalogue import FEATURES
 from features.tables import CONTRACT
 from tests.features.compare import Frames, assert_same_bits, prepared
 from tests.random_tables import random_pairs, random_tables
@@ -50,8 +51,11 @@ class Case(NamedTuple):
 def case(seed: int) -> Case:
     rng = np.random.default_rng(seed)
     frames = random_tables(
-        rng, influencers=6, accounts=12, campaigns=15, days=DAYS, posts=150, interactions=300, outcomes=60
+        rng, influencers=12, accounts=18, campaigns=40, days=DAYS, posts=250, interactions=500, outcomes=90
     )
+    # On either platform accounts enough for all to have peers.
+    platforms = np.array(["instagram", "tiktok"])[np.arange(len(frames["accounts"])) % 2]
+    frames["accounts"] = frames["accounts"].assign(platform=platforms)
     pairs = random_pairs(rng, frames, 40, days=DAYS)
     store = prepared(frames)
     return Case(frames, pairs, store, build(store, pairs))
@@ -107,6 +111,17 @@ def more(rng: Generator, table: str, rows: pd.DataFrame, moment: pd.Timestamp) -
     return made
 
 
+ALONE = range(3, 130, 5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_feature_is_told_and_varies_in_what_is_disturbed(seed: int) -> None:
+    X = case(seed).X[list(FEATURES)]
+    of_alone = X.iloc[list(ALONE)] if seed == 1 else X
+    assert [name for name in X if X[name].notna().sum() < 3] == []
+    assert [name for name in X if of_alone[name].nunique() < 2] == []
+
+
 @few
 @given(seeds, disturbances)
 def test_deleting_all_that_is_later_changes_nothing(seed: int, disturbance: int) -> None:
@@ -118,7 +133,7 @@ def test_deleting_all_that_is_later_changes_nothing(seed: int, disturbance: int)
     )
 
 
-@pytest.mark.parametrize("place", range(3, 100, 5))
+@pytest.mark.parametrize("place", ALONE)
 def test_one_pair_at_a_time_on_a_history_that_ends_with_its_decision(place: int) -> None:
     before = case(1)
     pair = before.pairs.iloc[[place]]
@@ -140,6 +155,13 @@ def test_scrambling_all_that_is_later_changes_nothing(seed: int, disturbance: in
     for name, late in late_rows(before.frames, moment).items():
         rows = before.frames[name]
         frames[name] = pd.concat([rows[~late], scrambled(rng, name, rows[late], moment)])
+    # Whatever campaigns start later, but for those that something known by then is about.
+    known = before.pairs.loc[before.pairs["decided_at"] <= moment, "campaign_id"]
+    outcomes, campaigns = before.frames["outcomes"], before.frames["campaigns"]
+    known = pd.concat([known, outcomes.loc[outcomes["closed_at"] <= moment, "campaign_id"]])
+    late = (campaigns["starts_at"] > moment) & ~campaigns["campaign_id"].isin(known)
+    made = scrambled(rng, "campaigns", campaigns[late], moment).assign(brand_id="b2")
+    frames["campaigns"] = pd.concat([campaigns[~late], made])
     assert_unchanged_until(moment, before, frames)
 
 

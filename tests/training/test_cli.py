@@ -105,6 +105,8 @@ def test_features_are_one_row_per_activation(market: Path, home: Path) -> None:
 def test_features_are_described() -> None:
     described = json.loads(impel("features", "--describe", "--json").stdout)
     assert {"name", "family", "unit", "meaning", "null", "direction", "tables"} == set(described[0])
+    printed = pd.read_csv(io.StringIO(impel("features", "--describe").stdout))
+    assert printed.assign(tables=printed["tables"].str.split()).to_dict("records") == described
 
 
 def test_train_registers_the_champion(trained: dict[str, Any]) -> None:

@@ -168,6 +168,41 @@ def test_answers_are_sane(model: ActionModel, X: pd.DataFrame) -> None:
         assert (found[by_row == at_least] == model.likelihood(X, at_least)[by_row == at_least]).all()
 
 
+SHARES = np.linspace(0, 1, 11)
+
+
+def of_bought(effect: float, name: str) -> np.ndarray:
+    """Return answers to rows that differ in one feature alone, which multiplied actions and posting in the past.
+
+    Their shape is (shares, thresholds and expected, rows).
+    """
+    X = made_features(ROWS, seed=3)
+    share = np.random.default_rng(5).beta(1, 2, ROWS)
+    X[name] = np.where(np.arange(ROWS) % 9, share, np.nan)
+    random = np.random.default_rng(6)
+    posted = random.random(ROWS) < np.clip(0.7 + 0.2 * effect * (share - 0.3), 0, 1)
+    mean = np.exp(0.5 * (X["log_followers"] - 9) + effect * share) * np.where(X["goal"] == "sale", 3, 40)
+    actions = np.where(posted, random.negative_binomial(1 + share, 1 / (1 + mean)), 0)
+    model = ActionModel(rounds=40, folds=2).fit(X, actions, posted=posted, **times(ROWS))
+    asked = [X[:60].assign(**{name: value}) for value in SHARES]
+    return np.array(
+        [[*(model.likelihood(rows, k) for k in THRESHOLDS), model.expected_actions(rows)] for rows in asked]
+    )
+
+
+def test_more_fake_followers_never_help_whatever_the_past_says() -> None:
+    seemed_to_help, cost = of_bought(2, "fake_share"), of_bought(-2, "fake_share")
+    for answered in (seemed_to_help, cost):
+        assert (np.diff(answered, axis=0) <= 1e-12 * np.maximum(answered[1:], 1)).all()
+    expected = cost[:, -1]
+    assert (expected[-1] < 0.8 * expected[0]).all()
+
+
+def test_a_feature_without_a_direction_goes_the_way_of_the_past() -> None:
+    expected = of_bought(2, "sponsored_share_90d")[:, -1]
+    assert (expected[-1] > 2 * expected[0]).all()
+
+
 def test_out_of_fold_predictions_are_of_later_rows(model: ActionModel) -> None:
     found = model.out_of_fold_
     assert list(found.columns) == [

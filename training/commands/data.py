@@ -172,7 +172,7 @@ def _describe(*, as_json: bool) -> None:
     if as_json:
         console.as_json(entries)
     else:
-        console.table(pd.DataFrame(entries)[["name", "family", "unit", "meaning", "null"]])
+        console.table(pd.DataFrame(entries).assign(tables=[" ".join(entry["tables"]) for entry in entries]))
 
 
 @click.command()
