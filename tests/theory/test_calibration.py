@@ -1,4 +1,4 @@
-"""Calibration of the whole distribution on the demo marketplace, of candidates whom mostly nobody ever hired.
+"""Calibration of the whole distribution on the demo marketplace, of all candidates, hired or not.
 
 Outcomes are not drawn where their true distribution will do: a figure is then off by what the model is off, not by
 luck.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
+from benchmarks.markets import reach
 from training import metrics
 from training.evaluate import size_tier
 from training.usual import SHARES, Usual
@@ -31,12 +31,6 @@ class Sample(NamedTuple):
     rows: pd.DataFrame
     said: ActionDistribution
     parts: dict[str, pd.Series]
-
-    def reach(self, at_least: np.ndarray) -> np.ndarray:
-        """Return the true P(actions >= at_least)."""
-        size, mean, posted = (self.rows[name] for name in ("dispersion", "mean_actions", "posted_probability"))
-        reached = posted * stats.nbinom.sf(at_least - 1, size, size / (size + mean))
-        return np.where(at_least <= 0, 1.0, reached)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +64,7 @@ def test_outcomes_come_everywhere_in_their_forecasts(sample: Sample) -> None:
 @pytest.mark.parametrize("share", SHARES)
 def test_likelihoods_are_kept_at_several_thresholds(sample: Sample, learnt: Learnt, share: float) -> None:
     at_least = Usual.of(learnt.past_x["goal"], learnt.past["actions"]).at_least(sample.rows["goal"], share)
-    said, true = sample.said.likelihood(at_least), sample.reach(at_least)
+    said, true = sample.said.likelihood(at_least), reach(sample.rows, at_least)
     assert metrics.calibration_error(metrics.reliability(true, said, bins=15)) <= 0.03
     for part, names in sample.parts.items():
         for name, rows in names.groupby(names).indices.items():
@@ -80,7 +74,7 @@ def test_likelihoods_are_kept_at_several_thresholds(sample: Sample, learnt: Lear
 
 def test_intervals_hold_what_they_promise_everywhere(sample: Sample) -> None:
     low, high = sample.said.interval(0.9)
-    held = sample.reach(low) - sample.reach(high + 1)
+    held = reach(sample.rows, low) - reach(sample.rows, high + 1)
     # Limits are whole numbers that hold 90 % at least, and where few actions are expected more.
     assert 0.88 <= held.mean() <= 0.95
     judged = {
