@@ -210,7 +210,8 @@ def _places(place_of: Mapping[str, int], wanted: pd.Series, what: str) -> IntArr
     if None in places:
         unknown = wanted[[place is None for place in places]].unique()
         hint = nearest(str(unknown[0]), islice(place_of, 10_000))
-        raise DataError(f"{len(unknown)} unknown {what}s, the first is {unknown[0]!r}.{hint}")
+        first = f"{len(unknown)} {what}s are unknown, the first is" if len(unknown) > 1 else f"Unknown {what}"
+        raise DataError(f"{first} {unknown[0]!r}.{hint or f' It is not in the table {what}s.'}")
     return np.array(places, np.int64)
 
 

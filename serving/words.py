@@ -11,6 +11,7 @@ from serving.yardsticks import group_of
 _WINDOW = re.compile(r"^(.*?)(?:_(\d+)d|_(newest))?$")
 _CALENDAR = re.compile(r"(?:start_)?(season|weekday|hour)_(?:sine|cosine)")
 _LARGEST = 700.0  # the exponential of more is beyond float64
+_SMALL = 0.1  # steps of followers and the like: what matters stands behind "1.00"
 # Logarithms of how many times as much, not of amounts.
 _TIMES = frozenset(
     {
@@ -82,7 +83,8 @@ def _amount(feature: str, value: float) -> str:
     if unit in {"log", "log1p"}:
         logarithm = min(value, _LARGEST)
         if feature in _TIMES:
-            return f"{_number(exp(logarithm))} times"
+            times = exp(logarithm)
+            return f"{times:.4g} times" if abs(logarithm) < _SMALL else f"{_number(times)} times"
         return _number(exp(logarithm) if unit == "log" else expm1(logarithm))
     return f"{_number(100 * value)} %" if unit == "share" else _number(value)
 

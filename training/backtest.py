@@ -233,7 +233,9 @@ def _check(X: pd.DataFrame, activations: pd.DataFrame, *, at_least: int | None, 
     if at_least is not None and at_least < 1:
         raise SettingError(f"at_least must be 1 or more actions, got {at_least!r}")
     if at_least is not None and truth is not None:
-        raise SettingError(f"at_least={at_least!r} cannot be judged against the truth, which knows the break-even only")
+        raise SettingError(
+            f"at_least={at_least!r} cannot be judged against the truth, which knows the break-even only; leave one out"
+        )
 
 
 def _knowledge(activations: pd.DataFrame) -> pd.Series:

@@ -133,7 +133,7 @@ def tune(
     trials : int
         Settings to try altogether, the defaults and those of earlier runs included.
     timeout : float, optional
-        Seconds after which no further settings are tried.
+        Seconds after which no further settings are tried; the defaults are tried first in any case.
     at_least : int, optional
         Actions asked for; left out, the break-even of each activation, else 1.
     name : str
@@ -173,6 +173,7 @@ def tune(
 
     if not any(trial.user_attrs.get(_DEFAULT) for trial in _completed(study)):
         study.enqueue_trial(_defaults(), user_attrs={_DEFAULT: True})
+        study.optimize(loss, n_trials=1)  # however short the timeout: all else is compared with them
     left = trials - len(_completed(study, TrialState.PRUNED))
     if left > 0:
         study.optimize(loss, n_trials=left, timeout=timeout)

@@ -97,7 +97,7 @@ def test_workers_use_the_follower_classifier_of_the_store(
 def test_spark_gives_the_bits_of_the_local_run(store: EventStore, pairs: pd.DataFrame, spark: SparkSession) -> None:
     assert_same(build_spark(store, pairs, spark=spark), build(store, pairs))
     # In the same test, since each process of pytest would start a cluster of its own.
-    with pytest.raises(DataError, match=r"^1 unknown campaigns, the first is 'nobody'\.$"):
+    with pytest.raises(DataError, match=r"^Unknown campaign 'nobody'\. It is not in the table campaigns\.$"):
         build_spark(store, pairs.iloc[:1].assign(campaign_id="nobody"), spark=spark)
 
 

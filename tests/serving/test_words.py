@@ -12,6 +12,8 @@ SAID = [
     ("fee_log", np.log1p(250), "fee 250"),
     ("fee_per_1000_followers_log", np.log(4.387), "fee per 1000 followers 4.39"),
     ("past_performance_same_goal", np.log(1.8), "past performance same goal 1.8 times"),
+    ("follower_jump_180d", 0.0037, "follower jump, 180 days 1.004 times"),
+    ("follower_drop_180d", -0.0123, "follower drop, 180 days 0.9878 times"),
     ("comments_log_mean_newest", np.log1p(32.6), "comments mean, newest 32.6"),
     ("fake_share", 0.123, "fake share 12.3 %"),
     ("follower_growth_30d", -0.05, "follower growth, 30 days -0.05"),

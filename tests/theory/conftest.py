@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features import EventStore, build
@@ -16,11 +17,11 @@ from training.truth import MarketTruth
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-
 SEED = 7
 INFLUENCERS, CAMPAIGNS = 2500, 300
 JUDGED = 30  # campaigns whose every candidate is judged
+SELDOM = ("blog", "pinterest")  # platforms on which the marketplace hires about a hundred each
+FURTHER = 300
 
 
 class Market:
@@ -63,6 +64,32 @@ def outcomes(market: Market) -> pd.DataFrame:
         ORDER BY o.campaign_id, o.account_id""")
 
 
+def hired_further(market: Market, past: pd.DataFrame) -> pd.DataFrame:
+    """Return activations that past campaigns might have had as well, on platforms on which they had few.
+
+    They are drawn as the marketplace draws its own. With a hundred activations of a platform its likelihoods are off by
+    what luck did to these, and nobody could tell that from a model that is wrong.
+    """
+    candidates = market(f"""
+        SELECT campaign_id, account_id, decided_at, fee, goal, value_per_action, propensity, posted_probability,
+               mean_actions, dispersion
+        FROM pairs WHERE platform IN {SELDOM} AND propensity > 0 ORDER BY campaign_id, account_id""")
+    pair = ["campaign_id", "account_id"]
+    free = candidates["campaign_id"].isin(past["campaign_id"])
+    free &= ~pd.MultiIndex.from_frame(candidates[pair]).isin(pd.MultiIndex.from_frame(past[pair]))
+    rng = np.random.default_rng(SEED)
+    drawn = candidates[free].sample(FURTHER, weights="propensity", random_state=rng)
+    size, mean = drawn["dispersion"], drawn["mean_actions"]
+    posted = rng.random(FURTHER) < drawn["posted_probability"]
+    closed_at = drawn["campaign_id"].map(past.groupby("campaign_id")["closed_at"].max())
+    further = drawn.assign(
+        posted=posted,
+        actions=np.where(posted, rng.negative_binomial(size, size / (size + mean)), 0),
+        closed_at=closed_at,
+    )
+    return further.reindex(columns=past.columns)
+
+
 class Learnt(NamedTuple):
     """A model of the first 70 % of the marketplace, what it learnt from, and what came later."""
 
@@ -88,8 +115,10 @@ def learnt(market: Market) -> Learnt:
         store = EventStore.prepare(tables)
     activations = store.activations()
     start = activations["decided_at"].iloc[int(0.7 * len(activations))]
-    past = activations[activations["closed_at"] <= start].reset_index(drop=True)
+    past = activations[activations["closed_at"] <= start]
     later = activations[activations["decided_at"] >= start].reset_index(drop=True)
+    past = pd.concat([past, hired_further(market, past).astype(past.dtypes)])
+    past = past.sort_values("decided_at", kind="stable").reset_index(drop=True)
     past_x = build(store, past)
     campaigns = later["campaign_id"].unique()
     pairs, pairs_x = MarketTruth(market.folder / "truth.parquet", store).candidates(

@@ -278,3 +278,17 @@ def test_records_grow_and_briefs_differ(sound: Evidence) -> None:
     campaign = sound.rows["campaign_id"].str[1:].astype(int)
     briefs = np.random.default_rng(3).normal(size=CAMPAIGNS)[campaign]
     assert found("IMP005", replace(sound, X=sound.X.assign(audience_fit=briefs))).outcome == "passed"
+
+
+def test_features_that_never_vary_have_not_shifted(sound: Evidence) -> None:
+    assert found("IMP005", replace(sound, X=sound.X[["goal"]].assign(posts_90d=1.0))).outcome == "passed"
+    assert found("IMP005", replace(sound, X=sound.X[["goal", "past_activations"]])).outcome == "not applicable"
+
+
+def test_of_many_features_of_the_brief_some_differ_by_chance_and_one_that_shifted_is_found(sound: Evidence) -> None:
+    campaign = sound.rows["campaign_id"].str[1:].astype(int)
+    drawn = np.random.default_rng(4).normal(size=(100, CAMPAIGNS))
+    briefs = pd.DataFrame({f"brief_{number}": values[campaign] for number, values in enumerate(drawn)})
+    given = replace(sound, X=pd.concat([sound.X, briefs], axis=1))
+    assert found("IMP005", given).outcome == "passed"
+    assert "1 shifted: log_followers" in found("IMP005", shifted(given)).said

@@ -270,8 +270,8 @@ def test_errors_are_one_line(
 BAD_PAIRS = [
     ("campaign_id,account_id\nc0029,a00001\n", "The pairs have no column 'decided_at'"),
     ("campaign_id,acount_id,decided_at\nc0029,a00001,2026-01-01\n", "Did you mean 'acount_id'?"),
-    ("campaign_id,account_id,decided_at\nc0029,nobody,2026-01-01\n", "unknown account"),
-    ("campaign_id,account_id,decided_at\nc77,a00001,2026-01-01\n", "unknown campaign"),
+    ("campaign_id,account_id,decided_at\nc0029,nobody,2026-01-01\n", "Unknown account 'nobody'"),
+    ("campaign_id,account_id,decided_at\nc77,a00001,2026-01-01\n", "Unknown campaign 'c77'"),
     ("campaign_id,account_id,decided_at\nc0029,a00001,yesterday\n", "decided_at"),
     ("campaign_id,account_id,decided_at\nc0029,a00001,\n", "decided_at is empty"),
     ("campaign_id,account_id,decided_at,fee\nc0029,a00001,2026-01-01,-5\n", "fee"),

@@ -105,6 +105,15 @@ def test_stopping_loses_nothing_but_what_was_being_tried(small: Market, folder: 
     assert [trial.state for trial in trials(folder / "stopped.db")][2:] == [TrialState.COMPLETE]
 
 
+def test_however_short_the_time_the_defaults_are_tried(small: Market, folder: Path) -> None:
+    found = tune(
+        small.X, small.activations, storage=folder / "short.db", trials=3, timeout=1e-9, progress=(told := Told())
+    )
+    assert found.tried == 1
+    assert found.settings == {}
+    assert not [step for step in told.steps if step.startswith("settings 2")]
+
+
 def estimate(value: float, low: float, high: float) -> Estimate:
     return Estimate(value, np.linspace(low, high, 1001))
 
