@@ -83,9 +83,11 @@ def _fits(known: Known) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _own_language(known: Known) -> FloatArray:
     """Look up which share of the wanted audience speaks the account's own language."""
     briefs = known.briefs
-    language = known.bucket.language_slice[known.account]
-    asked = ~np.isnan(briefs.wanted[DIMENSIONS.index("language"), known.campaign])
-    share = fit_kernels.look_up(
-        language, known.campaign, briefs.target_offsets, briefs.target_slice, briefs.target_share
+    return fit_kernels.own_shares(
+        known.bucket.language_slice[known.account],
+        known.campaign,
+        briefs.target_offsets,
+        briefs.target_slice,
+        briefs.target_share,
+        briefs.wanted[DIMENSIONS.index("language")],
     )
-    return np.where(asked & (language != 0), known_or_zero(share), np.nan)

@@ -68,14 +68,12 @@ def on_vertical(posts: Window, verticals: Verticals, vertical: IntArray) -> Wind
 def _texts(known: Known) -> Features:
     """Compare captions with the brief by TF-IDF (Salton and Buckley 1988, smoothed as in scikit-learn)."""
     briefs = known.briefs
-    mean, best = np.full((2, len(known)), np.nan)
+    found = np.full((2, len(known)), np.nan)
     published = known.decided_at // PERIOD * PERIOD
     for moment, vocabulary in known.vocabularies.items():
-        mine = published == moment
-        read = known.captions.of_pairs(mine)
-        stretches = read.row, read.start, read.stop
-        found = fit_kernels.text_cosines(
-            *stretches,
+        read = known.captions.of_pairs(published == moment)
+        cosines = fit_kernels.text_cosines(
+            *(read.row, read.start, read.stop),
             *_lists(read, "words"),
             known.text_lengths(read, vocabulary),
             known.campaign,
@@ -86,7 +84,8 @@ def _texts(known: Known) -> Features:
             vocabulary.code,
             vocabulary.weight,
         )
-        mean, best = np.where(mine, found, (mean, best))
+        found = np.fmax(found, cosines)  # null for the pairs of another moment
+    mean, best = found
     return {"brief_similarity_mean_newest": mean, "brief_similarity_best_newest": best}
 
 

@@ -74,13 +74,20 @@ def audience_fits(
 
 
 @compiled
-def look_up(codes, owner, offsets, keys, values):
-    """Return for each code the value that stands beside it among its owner's keys; null where it is not there."""
-    result = np.full(len(codes), np.nan)
-    for i in range(len(codes)):
-        for j in range(offsets[owner[i]], offsets[owner[i] + 1]):
-            if keys[j] == codes[i]:
-                result[i] = values[j]
+def own_shares(own, campaign, offsets, wanted_slice, wanted_share, total):
+    """Return the share that each pair's campaign wants of one slice, the pair's own; 0 where it does not name it.
+
+    Null where the pair has none, which is 0, or where `total`, (campaigns,), is null: the dimension is not asked for.
+    """
+    result = np.full(len(own), np.nan)
+    for i in range(len(own)):
+        if own[i] == 0 or np.isnan(total[campaign[i]]):
+            continue
+        result[i] = 0.0
+        for j in range(offsets[campaign[i]], offsets[campaign[i] + 1]):
+            if wanted_slice[j] == own[i]:
+                if not np.isnan(wanted_share[j]):
+                    result[i] = wanted_share[j]
                 break
     return result
 
@@ -141,6 +148,15 @@ def _find(keys, low, high, key):
         else:
             high = middle
     return low if low < end and keys[low] == key else -1
+
+
+@compiled
+def places(keys, wanted):
+    """Return where each of some keys stands among all, ascending; -1 where it does not."""
+    result = np.empty(len(wanted), np.int64)
+    for i in range(len(wanted)):
+        result[i] = _find(keys, 0, len(keys), wanted[i])
+    return result
 
 
 @compiled
@@ -243,13 +259,13 @@ def text_lengths(row, start, stop, list_start, list_size, words, places, codes, 
 def text_cosines(
     row, start, stop, list_start, list_size, words, lengths, owner, offsets, wanted, count, places, codes, weights
 ):
-    """Return mean and maximum, over the events of a stretch, of the cosine between their words and the owner's.
+    """Return mean and maximum of the cosine between the words of a stretch's events and the owner's, (2, pairs).
 
     `lengths` is what `text_lengths` returns. An owner's different words are wanted[offsets[owner]:offsets[owner + 1]],
     ascending, each standing there `count` times. An event without words is at 0; null where the stretch has no event or
     the owner no word.
     """
-    means, best = np.full(len(start), np.nan), np.full(len(start), np.nan)
+    result = np.full((2, len(start)), np.nan)
     longest = 0
     for i in range(len(start)):
         longest = max(longest, offsets[owner[i] + 1] - offsets[owner[i]])
@@ -293,6 +309,5 @@ def text_cosines(
             cosine = min(both / np.sqrt(lengths[event] * length), 1.0)
             total += cosine
             largest = max(largest, cosine)
-        means[i] = total / (stop[i] - start[i])
-        best[i] = largest
-    return means, best
+        result[0, i], result[1, i] = total / (stop[i] - start[i]), largest
+    return result

@@ -279,7 +279,7 @@ class _KnownNow(Known):
     @cached_property
     def captions(self) -> Window:
         posts, read = self.bucket.events["posts"], self.bucket.measured(_captions)
-        first, last = read["bounds"][self.account], read["bounds"][self.account + 1]
+        first, last = read["bounds"][self.account], read["bounds"][1:][self.account]
         return Window(posts.at, posts.columns, read["row"], first, last, self.decided_at)
 
     @cached_property
@@ -314,7 +314,7 @@ _NEEDED = (
 def _window(bucket: Bucket, name: str, account: IntArray, decided_at: IntArray) -> Window:
     """Return all events of the accounts: whatever a snapshot holds may be known."""
     events = bucket.events[name]
-    first, last = events.offsets[account], events.offsets[account + 1]
+    first, last = events.offsets[account], events.offsets[1:][account]
     return Window(events.at, events.columns, events.every, first, last, decided_at)
 
 

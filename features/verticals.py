@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pandas as pd
 
+from features import fit_kernels
 from features.events import NEVER
 
 if TYPE_CHECKING:
@@ -102,5 +103,4 @@ class Verticals:
 
     def number(self, vertical: IntArray) -> IntArray:
         """Return the number of verticals given by code; -1 for one without a campaign in the store."""
-        place = np.minimum(np.searchsorted(self.code, vertical), len(self.code) - 1)
-        return np.where(self.code[place] == vertical, place, -1) if len(self.code) else np.full(len(vertical), -1)
+        return fit_kernels.places(self.code, vertical)

@@ -24,7 +24,7 @@ from serving.campaigns import Campaigns
 from serving.explain import explain
 from serving.pairs import TEXTS, Accounts, Pairs
 from serving.prediction_log import Answered
-from serving.predictor import asked_for, baselines, said_of
+from serving.predictor import BASELINES, asked_for, baselines, said_of
 from serving.ranking import Cursor, Ranking
 from serving.request import REQUEST
 from serving.schemas import requests, responses
@@ -260,7 +260,8 @@ class Answers:
         asked = asked_for(at_least, fee, value)
         goal = np.full(len(pairs), brief.goal, dtype=object)
         said = said_of(self.predictor.bundle, found, goal=goal, at_least=asked, value_per_action=value)
-        return {**said, "support": pairs.support(), "own_record_weight": pairs["past_performance_weight"]}
+        (record,) = pairs.numbers(("past_performance_weight",))
+        return {**said, "support": pairs.support(), "own_record_weight": record}
 
     def _recorded(
         self, endpoint: str, brief: requests.Brief, pairs: Pairs, fee: FloatArray, scores: dict[str, Any]
@@ -289,7 +290,8 @@ class Answers:
         counts = {name: scores[name].astype(np.int64) for name in ("at_least", "actions_low", "actions_high")}
         rows = _records({"account_id": pairs.accounts.ids[pairs.rows], **scores, **counts})
         told = self.predictor.reasons.strongest(pairs.frame(), scores["at_least"]) if reasons else [None] * len(rows)
-        for row, baseline, reason in zip(rows, _records(baselines(pairs)), told, strict=True):
+        usual = baselines(dict(zip(BASELINES.values(), pairs.numbers(tuple(BASELINES.values())), strict=True)))
+        for row, baseline, reason in zip(rows, _records(usual), told, strict=True):
             row["baselines"], row["reasons"] = baseline, reason
         return rows
 

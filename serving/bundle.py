@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,8 +23,6 @@ from serving.spec import Metadata, Spec, environment
 from serving.thresholds import Opinion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from serving.distribution import ActionDistribution, FloatArray
@@ -36,6 +35,7 @@ _REFERENCE = "reference.json"
 _FORMAT = Spec.model_fields["format"].default
 _CANARY_ROWS = 16
 _CANARY_THRESHOLDS = (0.0, 0.1, 0.5, 1.0, 2.0, 10.0)  # times the expected actions
+_SUPPORT = np.array(["in", "edge", "outside"])
 _LARGEST = 512 * 1024 * 1024  # bytes of a file
 
 
@@ -193,18 +193,24 @@ class Bundle:
         unseen = np.zeros(len(X), np.bool_)
         for name, known in self.spec.encoding.categories.items():
             unseen |= ~X[name].isin(known).to_numpy() & X[name].notna().to_numpy()
-        return self.support_of(lambda name: X[name].to_numpy(dtype=np.float64, na_value=np.nan), unseen)
+        return self.support_of(X[list(self.spec.support)].to_numpy(np.float64, na_value=np.nan).T, unseen)
 
-    def support_of(self, number: Callable[[str], FloatArray], unseen: NDArray[np.bool_]) -> NDArray[np.str_]:
-        """Return the same, where `number` gives the (n,) numbers of a feature and `unseen` flags texts never seen."""
-        answer = np.full(len(unseen), "in", dtype="<U7")
-        for name, seen in self.spec.support.items():
-            value = number(name)
-            margin = 0.05 * (seen.maximum - seen.minimum)
-            answer[((value < seen.low) | (value > seen.high)) & (answer == "in")] = "edge"
-            answer[(value < seen.minimum - margin) | (value > seen.maximum + margin)] = "outside"
-        answer[unseen] = "outside"
-        return answer
+    def support_of(self, values: FloatArray, unseen: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """Return the same of the numbers of `Spec.support`'s features, (features, n), and flags of texts never seen."""
+        least, low, high, most = self._reach
+        edge = ((values < low) | (values > high)).any(axis=0)
+        outside = ((values < least) | (values > most)).any(axis=0) | unseen
+        return _SUPPORT[np.where(outside, 2, edge)]
+
+    @cached_property
+    def _reach(self) -> FloatArray:
+        """The limits of "outside" and "edge" below, then above: (4, features of `Spec.support`, 1)."""
+        found = [
+            (seen.minimum - margin, seen.low, seen.high, seen.maximum + margin)
+            for seen in self.spec.support.values()
+            for margin in [0.05 * (seen.maximum - seen.minimum)]
+        ]
+        return np.array(found).reshape(-1, 4).T[:, :, None]
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle to a new folder, all or nothing; BundleError where the folder exists."""

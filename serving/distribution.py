@@ -93,7 +93,10 @@ class ActionDistribution:
             raise SettingError("at_least must be a number, got nan; leave it out to ask for the break-even")
         if wanted.shape not in {(), (len(self),)}:
             raise SettingError(f"at_least must be one number or one per pair ({len(self)}), got shape {wanted.shape}")
-        return self._survival(np.array(np.broadcast_to(wanted, (len(self),))))
+        wanted = np.full(len(self), wanted) if wanted.ndim == 0 else np.ascontiguousarray(wanted)
+        *own, weight = self._rows
+        second = np.zeros(len(self)) if self.opinion is None else weight * self.opinion(wanted)
+        return distribution_kernels.survival(wanted, *own, second)
 
     def interval(self, coverage: float = 0.9) -> tuple[FloatArray, FloatArray]:
         """Return whole numbers `low <= high` that hold the actions with probability `coverage`.
@@ -106,8 +109,12 @@ class ActionDistribution:
         """
         if not 0 < coverage < 1:
             raise SettingError(f"coverage must lie between 0 and 1, got {coverage!r}")
-        low, reached = self._quantiles(np.full(len(self), 1 - (1 - coverage) / 2))
-        return low, np.maximum(self._quantiles(reached - coverage)[0], low)
+        if self.opinion is None:
+            opinion = np.empty((len(self), 0)), np.zeros(len(self)), np.empty(0)
+        else:
+            opinion = self.opinion.rows()
+        low, high = distribution_kernels.intervals(coverage, *self._rows, *opinion)
+        return low, high
 
     def part(self, share: FloatArray, deviation: FloatArray) -> ActionDistribution:
         """Return the distribution of a part of the actions, whose share has this mean and standard deviation, (n,).
@@ -127,21 +134,6 @@ class ActionDistribution:
         """Return the logit of S(k) for whole numbers k from 1, (n,)."""
         posted, mean, size, *_ = self._rows
         return distribution_kernels.reach_logit(np.ascontiguousarray(at_least, np.float64), posted, mean, size)
-
-    def _survival(self, at_least: FloatArray) -> FloatArray:
-        """Return the calibrated P(actions >= at_least); `at_least` has shape (n,)."""
-        *own, weight = self._rows
-        second = np.zeros(len(self)) if self.opinion is None else weight * self.opinion(at_least)
-        return distribution_kernels.survival(at_least, *own, second)
-
-    def _quantiles(self, more: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the smallest numbers that are exceeded with probability `more` at most, and S* at these; all (n,)."""
-        if self.opinion is None:
-            opinion = np.empty((len(self), 0)), np.zeros(len(self)), np.empty(0)
-        else:
-            opinion = self.opinion.rows()
-        number, reached = distribution_kernels.quantiles(more, *self._rows, *opinion)
-        return number, reached
 
     @cached_property
     def _rows(self) -> tuple[FloatArray, ...]:

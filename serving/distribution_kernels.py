@@ -121,6 +121,21 @@ def between(at_least, log_scale, rungs):
 
 
 @compiled
+def _line(here, there, part):
+    """Return the value a part of the way from here to there; never below there, whatever rounding does."""
+    return max(here + part * (there - here), there)
+
+
+@compiled
+def opinions(table, lower, upper, part):
+    """Return what is said a part of the way between two columns of each row of a table, (pairs,)."""
+    result = np.empty(len(table))
+    for i in range(len(table)):
+        result[i] = _line(table[i, lower[i]], table[i, upper[i]], part[i])
+    return result
+
+
+@compiled
 def survival(at_least, posted, mean, size, intercept, slope, second):
     """Return the calibrated P(actions >= at_least); all of shape (pairs,)."""
     result = np.empty(len(mean))
@@ -151,42 +166,52 @@ def _exceeded(number, posted, mean, size, intercept, slope, weight, opinion, log
     second = 0.0
     if len(rungs):
         lower, upper, part = _between(_whole(number + 1), log_scale, rungs)
-        here, there = opinion[lower], opinion[upper]
-        second = weight * max(here + part * (there - here), there)
+        second = weight * _line(opinion[lower], opinion[upper], part)
     return _reached(number + 1, posted, mean, size, intercept, slope, second)
 
 
 @compiled
-def quantiles(more, posted, mean, size, intercept, slope, weight, opinion, log_scale, rungs):
+def _quantile(more, own):
     """Return the smallest number that is exceeded with probability `more` at most, and with which one it is reached.
 
-    All of shape (pairs,), but for what the second opinion says at each rung, (pairs, rungs), and the rungs, both empty
-    where there is none. The search brackets and bisects the survival function itself, so that quantiles and likelihoods
-    agree exactly.
+    `own` is all that `_exceeded` asks for behind the number. The search brackets and bisects the survival function
+    itself, so that quantiles and likelihoods agree exactly.
     """
-    result, reached = np.empty(len(mean)), np.empty(len(mean))
+    low, high = -1.0, 0.0  # low is too small, or -1, and high large enough
+    if _exceeded(0.0, *own) > more:
+        posted, mean, size, intercept, slope, weight = own[:6]
+        high = _start(more, posted, mean, size, intercept, slope + weight)
+        step = 1.0 + np.floor(0.02 * high)
+        low = high - step
+        high += step
+        while low >= 0 and _exceeded(low, *own) <= more:
+            high = low
+            step *= 4
+            low -= step
+        low = max(low, 0.0)
+        while high < LARGEST / 2 and _exceeded(high, *own) > more:
+            low = high
+            step *= 4
+            high += step
+    while high - low > 1:
+        middle = np.floor((low + high) / 2)
+        if _exceeded(middle, *own) <= more:
+            high = middle
+        else:
+            low = middle
+    return high, _exceeded(high - 1, *own)
+
+
+@compiled
+def intervals(coverage, posted, mean, size, intercept, slope, weight, opinion, log_scale, rungs):
+    """Return the limits of each pair's interval, (pairs,) each; see `ActionDistribution.interval`.
+
+    All arrays are of shape (pairs,), but for what the second opinion says at each rung, (pairs, rungs), and the rungs,
+    both empty where there is none.
+    """
+    low, high = np.empty(len(mean)), np.empty(len(mean))
     for i in range(len(mean)):
         own = posted[i], mean[i], size[i], intercept[i], slope[i], weight[i], opinion[i], log_scale[i], rungs
-        low, high = -1.0, 0.0  # low is too small, or -1, and high large enough
-        if _exceeded(0.0, *own) > more[i]:
-            high = _start(more[i], posted[i], mean[i], size[i], intercept[i], slope[i] + weight[i])
-            step = 1.0 + np.floor(0.02 * high)
-            low = high - step
-            high += step
-            while low >= 0 and _exceeded(low, *own) <= more[i]:
-                high = low
-                step *= 4
-                low -= step
-            low = max(low, 0.0)
-            while high < LARGEST / 2 and _exceeded(high, *own) > more[i]:
-                low = high
-                step *= 4
-                high += step
-        while high - low > 1:
-            middle = np.floor((low + high) / 2)
-            if _exceeded(middle, *own) <= more[i]:
-                high = middle
-            else:
-                low = middle
-        result[i], reached[i] = high, _exceeded(high - 1, *own)
-    return result, reached
+        low[i], reached = _quantile(1 - (1 - coverage) / 2, own)
+        high[i] = max(_quantile(reached - coverage, own)[0], low[i])
+    return low, high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from serving.bundle import Bundle
 
 
+_NUMBERS = tuple(FEATURES)
 TEXTS = ("account_id", "influencer_id", "platform", "country", "language")
 """What an account is called, and what tells it from others."""
 
@@ -55,6 +56,7 @@ class Accounts:
                 raise BundleError(f"the model needs the feature {name!r}, which does not exist.{nearest(name, known)}")
         words, place = self._texts["platform"]
         self.platform = np.array([self.code("platform", word) for word in words])[place]
+        self.layout = cache(self._layout)
 
     def code(self, name: str, text: str | None) -> float:
         """Return the number of a text in the matrix; NaN for one that was never seen in training."""
@@ -93,16 +95,6 @@ class Accounts:
             place, words = pd.factorize(self.snapshot.accounts[name])
             made[name] = np.array([*words, None], dtype=object), np.where(place < 0, len(words), place)
         return made
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Where the bundle's features come from."""
-        return self._layout(self.bundle.features)
-
-    @cached_property
-    def whole_layout(self) -> Layout:
-        """Where all features that are numbers come from, in their order."""
-        return self._layout(tuple(FEATURES))
 
     def _layout(self, features: tuple[str, ...]) -> Layout:
         column_of = self.snapshot.column_of
@@ -143,17 +135,18 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, name: str) -> FloatArray:
-        """Return the (n,) numbers of a feature."""
-        if name in self.of_pairs:
-            return self.of_pairs[name]
-        snapshot = self.accounts.snapshot
-        return snapshot.features[self.rows, snapshot.column_of[name]]
+    def numbers(self, features: tuple[str, ...]) -> FloatArray:
+        """Return the numbers of features, (features, n); any numbers for a text."""
+        layout = self.accounts.layout(features)
+        columns = gathered(self.accounts.snapshot.features, self.rows, layout.source)
+        for place, name in layout.of_pairs:
+            columns[place] = self.of_pairs[name]
+        return columns
 
     def matrix(self) -> FloatArray:
         """Return the matrix of the bundle, (n, features): the same as `Encoding.matrix` makes of `frame`."""
         bundle = self.accounts.bundle
-        columns = self._columns(self.accounts.layout)
+        columns = self.numbers(bundle.features)
         for place in bundle.spec.encoding.text_columns:
             columns[place] = self._codes[bundle.features[place]]
         # Infinite is unknown, as in training.
@@ -162,10 +155,11 @@ class Pairs:
 
     def support(self) -> NDArray[np.str_]:
         """Return per pair whether the training data reach there; see `Bundle.support`."""
+        bundle = self.accounts.bundle
         unseen = np.zeros(len(self), np.bool_)
-        for name in self.accounts.bundle.spec.encoding.categories:
+        for name in bundle.spec.encoding.categories:
             unseen |= np.isnan(self._codes[name])
-        return self.accounts.bundle.support_of(self.__getitem__, unseen)
+        return bundle.support_of(self.numbers(tuple(bundle.spec.support)), unseen)
 
     def values(self) -> Values:
         """Return all features as they are logged."""
@@ -174,7 +168,7 @@ class Pairs:
             "platform": self.accounts.texts("platform", self.rows).tolist(),
             "vertical": [self.briefs.vertical[0]] * len(self),
         }
-        return Values(tuple(FEATURES), self._columns(self.accounts.whole_layout).T, texts)
+        return Values(_NUMBERS, self.numbers(_NUMBERS).T, texts)
 
     def frame(self) -> pd.DataFrame:
         """Return the features as `features.build` does: numbers, then the texts."""
@@ -182,13 +176,6 @@ class Pairs:
         return pd.DataFrame(numbers, columns=list(names)).assign(
             **{name: pd.array(texts[name], dtype="str") for name in CATEGORIES}
         )
-
-    def _columns(self, layout: Layout) -> FloatArray:
-        """Return features, (features, n): those of the snapshot, then those that depend on the brief."""
-        columns = gathered(self.accounts.snapshot.features, self.rows, layout.source)
-        for place, name in layout.of_pairs:
-            columns[place] = self.of_pairs[name]
-        return columns
 
     @cached_property
     def _codes(self) -> dict[str, float | FloatArray]:

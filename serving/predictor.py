@@ -28,6 +28,16 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
+BASELINES = {
+    "followers": "log_followers",
+    "engagement_rate": "engagement_rate_median_90d",
+    "klout": "klout_score",
+    "kred": "kred_influence",
+    "peerindex": "peerindex",
+}
+"""What people look at without a model, and the feature behind it."""
+
+
 class Predictor:
     """A bundle that answers pairs of campaign and account.
 
@@ -182,13 +192,9 @@ def baselines(X: Mapping[str, Any] | pd.DataFrame) -> dict[str, FloatArray]:
 
     They are followers, engagement_rate (median of 90 days), klout, kred and peerindex.
     """
-    return {
-        "followers": np.asarray(np.round(np.expm1(np.asarray(X["log_followers"], np.float64))), np.float64),
-        "engagement_rate": np.asarray(X["engagement_rate_median_90d"], np.float64),
-        "klout": np.asarray(X["klout_score"], np.float64),
-        "kred": np.asarray(X["kred_influence"], np.float64),
-        "peerindex": np.asarray(X["peerindex"], np.float64),
-    }
+    found = {name: np.asarray(X[feature], np.float64) for name, feature in BASELINES.items()}
+    found["followers"] = np.rint(np.expm1(found["followers"]))
+    return found
 
 
 def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
@@ -196,7 +202,7 @@ def asked_for(at_least: FloatArray, fee: FloatArray, value_per_action: FloatArra
 
     All arrays have shape (n,), with NaN where nothing is given. DataError where a number is no whole one from 1.
     """
-    wrong = ~np.isnan(at_least) & ((at_least < 1) | (at_least != np.floor(at_least)) | np.isinf(at_least))
+    wrong = (at_least < 1) | (at_least > np.floor(at_least)) | (at_least == np.inf)
     if wrong.any():
         raise DataError(
             f"at_least must be a whole number of actions from 1, not {at_least[wrong][0]:g} ({int(wrong.sum())} pairs)."

@@ -79,6 +79,9 @@ class _Impel:
         self._shadow = Shadow(loading.challenger(), share=share)
         _PAGES.state.feedback, _PAGES.state.limiter = loading.feedback(), self._limiter
         _PAGES.state.backtest = loading.backtest()
+        for name in ImpelService.apis:
+            # Kept: BentoML would look at the signature of a method anew for each request.
+            vars(self)[name] = getattr(self, name)
         settle()
         self._live.start(seconds)
         self._shadow.start(seconds)

@@ -187,8 +187,12 @@ class Spec(Record):
 
     def goal(self, matrix: FloatArray) -> NDArray[np.intp]:
         """Return the position of each row's goal, -1 where it was never seen in training."""
-        codes = matrix[:, self.encoding.features.index("goal")]
+        codes = matrix[:, self._goal_column]
         return np.where(np.isnan(codes), -1.0, codes).astype(np.intp)
+
+    @cached_property
+    def _goal_column(self) -> int:
+        return self.encoding.features.index("goal")
 
     @cached_property
     def _shapes(self) -> FloatArray:
@@ -211,10 +215,9 @@ class Spec(Record):
         opinion : Opinion or None
             Of the thresholds booster.
         """
-        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = self._shapes.take(goal, axis=1)
-        mean, size = mean_and_size(
-            np.column_stack([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]])
-        )
+        shapes = self._shapes.take(goal, axis=1)
+        intercept, stretch, correction, weight = shapes[4:]
+        mean, size = mean_and_size((shapes[0:3:2] + shapes[1:4:2] * score.T).T)
         posted = np.ones(len(goal))
         if self.posted is not None:
             posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)

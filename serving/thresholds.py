@@ -49,11 +49,15 @@ class Opinion:
     def __call__(self, at_least: FloatArray) -> FloatArray:
         """Return the logit of reaching at_least (n,), numbers that are rounded up to whole ones from 1."""
         lower, upper, part = self._between(at_least)
-        if not part.any():  # as where everybody is asked for one action
-            upper = lower
-        here, there = self._said(np.stack([lower, upper]))
-        # Rounding must not take it below the upper rung, where the next line begins.
-        return np.maximum(here + part * (there - here), there)
+        table = self._table
+        if table is None:
+            if not part.any():  # as where everybody is asked for one action
+                upper = lower
+            asked = np.bincount(np.concatenate([lower, upper]), minlength=len(self._rungs))
+            chosen = np.flatnonzero(asked)
+            table = self._forest.table(self._matrix, self._rungs, chosen)
+            lower, upper = np.searchsorted(chosen, lower), np.searchsorted(chosen, upper)
+        return distribution_kernels.opinions(table, lower, upper, part)
 
     def between(self, at_least: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the rungs around at_least (n,), and which part of the way it is between them."""
@@ -77,14 +81,6 @@ class Opinion:
             np.ascontiguousarray(at_least, np.float64), self._log_scale, self._rungs
         )
         return lower, upper, part
-
-    def _said(self, place: NDArray[np.int64]) -> FloatArray:
-        """Return what is said at the rungs in some places, (k, n)."""
-        row = np.arange(place.shape[1])
-        if self._table is not None:
-            return self._table[row, place]
-        chosen = np.flatnonzero(np.bincount(place.ravel(), minlength=len(self._rungs)))
-        return self._forest.table(self._matrix, self._rungs, chosen)[row, np.searchsorted(chosen, place)]
 
 
 def actions_of(log: FloatArray) -> FloatArray:
