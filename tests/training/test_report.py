@@ -247,6 +247,17 @@ def test_the_headline_is_honest(usual: Backtest, gap: dict[str, Any], title: str
     assert numbers.short(gap["value"]) in lead
 
 
+def test_cheaper_hires_are_no_headline_where_nothing_was_learnt(usual: Backtest) -> None:
+    m = changed(usual, estimate(5e6, 4e6, 6e6))
+    for one in m["checks"]:
+        if one["code"] == "IMP016":
+            one["outcome"] = "issue"
+    assert words.title(m) == "Nothing was learnt that can be told from chance"
+    first, second, *_ = words.lead(m)
+    assert "by lower fees or by luck" in first
+    assert numbers.short(5e6) in second
+
+
 def test_the_headline_names_what_it_compares(usual: Backtest, simulated: Backtest) -> None:
     m = plain(usual.metrics)
     k = m["headline"]["k"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from training.checks.learnt import NothingLearnt
 from training.evaluate import ALL
 from training.off_policy import DOUBLY_ROBUST
 from training.policies import MODEL, ORACLE, POLICIES, RANDOM
@@ -37,6 +38,8 @@ def reached(m: Metrics) -> str:
 def title(m: Metrics) -> str:
     """Return the finding in one plain sentence."""
     head = m["headline"]
+    if _nothing_learnt(m):
+        return "Nothing was learnt that can be told from chance"
     if head["of"] == "likelihood":
         return _foresight(m)
     low, high = _bounds(entry(m)["model_against"][head["against"]][f"{head['measure']}_difference"])
@@ -52,6 +55,12 @@ def title(m: Metrics) -> str:
 def lead(m: Metrics) -> list[str]:
     """Return the finding and what it rests on."""
     said = [] if m["headline"]["of"] == "likelihood" else [_against(m), _best_rule(m)]
+    if _nothing_learnt(m):
+        said.insert(
+            0,
+            "Impel's likelihoods are no better than the share of past activations with the goal that brought as many: "
+            "what its ranking gains below, it gains by lower fees or by luck, not by telling accounts apart.",
+        )
     return [*filter(None, said), _pairs(m)]
 
 
@@ -263,6 +272,10 @@ def about_slices(m: Metrics) -> str:
         have = "One part has" if left_out == 1 else f"{left_out} parts have"
         said += f" {have} too few outcomes to be drawn; the table lists them."
     return said
+
+
+def _nothing_learnt(m: Metrics) -> bool:
+    return any(one["code"] == NothingLearnt.code and one["outcome"] == "issue" for one in m["checks"])
 
 
 def _against(m: Metrics) -> str:
