@@ -65,7 +65,7 @@ class Guard:
             app,
             keys=Keys(Path(file)) if file else None,
             without_keys=os.environ.get("IMPEL_WITHOUT_KEYS") == "true",
-            rate=number("IMPEL_RATE_LIMIT", RATE, least=1e-3),
+            rate=rate_limit(),
         )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -133,6 +133,11 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, telling)
+
+
+def rate_limit() -> float:
+    """Return the requests a second of each key; SettingError where IMPEL_RATE_LIMIT is no such number."""
+    return number("IMPEL_RATE_LIMIT", RATE, least=1e-3)
 
 
 def _token(scope: MutableMapping[str, Any]) -> str | None:
