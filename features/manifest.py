@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Self
 
 import duckdb
 
+from features.errors import DataError
+
 LAYOUT = 9
 """Raise it when what is stored changes: a store of another layout is prepared anew."""
 
@@ -95,9 +97,11 @@ def has_grown(folder: Path) -> bool:
 
 
 def _found(folder: Path) -> dict[str, Any]:
-    """Return what the file says that a manifest would be; nothing where it is none."""
+    """Return what the file says that a manifest would be; nothing where it is none, DataError where it is barred."""
     try:
         found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror}); give whoever runs this the right to.") from None
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -80,7 +80,7 @@ class EventStore:
     Raises
     ------
     DataError
-        Where the folder is no event store, or one of another version.
+        Where the folder is no event store, or one of another version, or damaged, or may not be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,9 +93,13 @@ class EventStore:
             )
         self.folder = folder
         self._manifest = manifest
-        self.accounts, self.campaigns, self.campaign_audience = (
-            pd.read_parquet(self.file(name)) for name in ("accounts", "campaigns", "campaign_audience")
-        )
+        try:
+            self.accounts, self.campaigns, self.campaign_audience = (
+                pd.read_parquet(self.file(name)) for name in ("accounts", "campaigns", "campaign_audience")
+            )
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{folder} is damaged ({reason}); prepare the store anew from its tables.") from None
         self.newest = pd.Timestamp(max(manifest.newest.values()), unit="us") if manifest.newest else pd.NaT
         self.missing = manifest.missing
         self.fingerprint = manifest.fingerprint
@@ -231,6 +235,7 @@ class EventStore:
             unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=made(folder.parent)))
             try:
                 write(tables, unfinished, buckets=buckets, memory=memory, progress=progress)
+                unfinished.chmod(0o755)  # others may serve it
                 _move(unfinished, folder, tables.fingerprint)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from serving import client, openapi
-from serving.middleware import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +85,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
 
 def _errors() -> Iterator[str]:
     yield "## Errors\n"
-    yield "| status | usual code | what to do |\n|---|---|---|"
-    for status, (code, what) in sorted(CODES.items()):
+    yield "| status | code | what to do |\n|---|---|---|"
+    for status, code, what in openapi.codes():
         yield f"| {status} | `{code}` | {_cell(what)} |"
     yield ""
 

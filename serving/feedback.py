@@ -72,7 +72,7 @@ class Feedback:
         except OSError as error:
             logger.warning("%d outcomes could not be written (%s)", len(outcomes), error.strerror or error)
             count("refused", len(outcomes))
-            return problem(503, code="not-stored", detail="No outcome could be stored; send them again.")
+            return problem(503, code="not-stored")
         for name, rows in found._asdict().items():
             count(name, rows)
         return responses.OutcomesResponse(**found._asdict())

@@ -65,7 +65,7 @@ class Guard:
             app,
             keys=Keys(Path(file)) if file else None,
             without_keys=os.environ.get("IMPEL_WITHOUT_KEYS") == "true",
-            rate=number("IMPEL_RATE_LIMIT", RATE, least=1e-3),
+            rate=rate_limit(),
         )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -87,7 +87,7 @@ class Guard:
             if self.without_keys or _on_loopback(scope):
                 await self.app(scope, receive, send)
             else:
-                await respond(send, problem(403, code="keys-required", detail=_NO_KEYS))
+                await respond(send, problem(403, code="keys-required"))
         else:
             await self._with_key(self.keys, needed, scope, receive, send)
 
@@ -103,12 +103,10 @@ class Guard:
             await _refuse(send, problem(401), "")
             return
         if key is None:
-            details = problem(401, code="key-unknown", detail="This API key is not known; ask for a new one.")
-            await _refuse(send, details, ', error="invalid_token"')
+            await _refuse(send, problem(401, code="key-unknown"), ', error="invalid_token"')
             return
         if key.expired():
-            details = problem(401, code="key-expired", detail="This API key has expired; ask for a new one.")
-            await _refuse(send, details, ', error="invalid_token"')
+            await _refuse(send, problem(401, code="key-expired"), ', error="invalid_token"')
             return
         if not set(needed) & set(key.scopes):
             details = problem(403, code="scope-missing", detail=f"This API key lacks the scope {' or '.join(needed)}.")
@@ -137,10 +135,9 @@ class Guard:
         await self.app(scope, receive, telling)
 
 
-_NO_KEYS = (
-    "This service has no API keys, so it answers on its own machine only; whoever runs it sets IMPEL_KEYS, "
-    "or IMPEL_WITHOUT_KEYS=true where something in front of it checks who asks."
-)
+def rate_limit() -> float:
+    """Return the requests a second of each key; SettingError where IMPEL_RATE_LIMIT is no such number."""
+    return number("IMPEL_RATE_LIMIT", RATE, least=1e-3)
 
 
 def _token(scope: MutableMapping[str, Any]) -> str | None:

@@ -157,17 +157,22 @@ def revoke(file: Path, name: str) -> None:
 
 
 def _write(file: Path, keys: Mapping[str, Key]) -> None:
-    """Put keys in place of those of a file in one step: a service that reads meanwhile finds all old or all new."""
+    """Put keys in place of those of a file in one step: a service that reads meanwhile finds all old or all new.
+
+    Owner and mode stay, since the service that reads them may be another user.
+    """
     content = json.dumps(_Content(keys=tuple(keys.values())).model_dump(mode="json"), indent=1) + "\n"
     try:
-        mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
+        before = file.stat() if file.exists() else None
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}-", delete=False) as draft:
             try:
                 draft.write(content)
                 draft.flush()
                 os.fsync(draft.fileno())
-                Path(draft.name).chmod(mode)
+                if before is not None:
+                    os.chown(draft.fileno(), before.st_uid, before.st_gid)
+                    Path(draft.name).chmod(before.st_mode & 0o777)
                 Path(draft.name).replace(file)
             except BaseException:
                 Path(draft.name).unlink()

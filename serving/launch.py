@@ -77,11 +77,14 @@ def launch(*, host: str = "127.0.0.1", port: int = 3000, **settings: str | float
         from serving import loading, service  # noqa: PLC0415
         from serving.connections import Connection  # noqa: PLC0415
 
-        # Now, so that an error is one line and not the log of a server that could not start.
+        # Now, so that an error is one line and not the log of a server that could not start; what takes a minute last.
+        loading.reload_seconds()
+        loading.shadow_share()
+        application = service.ImpelService.to_asgi()  # reads the keys
         loading.backtest()
         loading.champion()
         config = uvicorn.Config(
-            service.ImpelService.to_asgi(),
+            application,
             http=Connection,
             ws="none",
             log_config=None,

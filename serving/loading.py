@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.errors import SettingError
-from serving import backtest_file, fetch, openapi
+from serving import backtest_file, fetch, openapi, raw
 from serving.reload import Live, Origin
 from serving.schemas import requests
+from serving.settings import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,16 @@ def feedback() -> Feedback:
     from serving.feedback import Feedback  # noqa: PLC0415
 
     return Feedback(_log())
+
+
+def reload_seconds() -> float:
+    """Return how often to look for something newer; SettingError where IMPEL_RELOAD_SECONDS is no such number."""
+    return number("IMPEL_RELOAD_SECONDS", 30.0)
+
+
+def shadow_share() -> float:
+    """Return which share the challenger scores; SettingError where IMPEL_SHADOW_SHARE is no share."""
+    return number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
 
 
 @cache
@@ -169,7 +180,7 @@ def _as_of() -> pd.Timestamp | None:
 
 
 def _warm_up(answers: Answers) -> None:
-    """Answer questions with few and with many candidates, and rank, so that the first caller does not wait."""
+    """Answer one of each question, so that no first caller waits: compiling takes longer than an answer may."""
     accounts = answers.snapshot.accounts["account_id"].tolist() or ["nobody"]
     # With all that a brief may say: what it leaves out would be compiled, or read, for the first caller who says it.
     brief = {**openapi.BRIEF, "starts_at": f"{answers.as_of.isoformat()}Z"}
@@ -182,3 +193,8 @@ def _warm_up(answers: Answers) -> None:
     answers.rank(requests.RankRequest.model_validate_json(json.dumps(ranking)))
     # Goes over all activations the first time.
     answers.campaigns(requests.CampaignsRequest(limit=1))
+    explained = {"brief": brief, "candidates": [{"account_id": accounts[0], "fee": 1.0}]}
+    answers.explain(requests.ExplainRequest.model_validate_json(json.dumps(explained)))
+    answers.score(raw.ScoreRequest.model_validate_json(json.dumps({**openapi.SCORE, "brief": brief, "reasons": True})))
+    if accounts[0] in answers.snapshot.row_of:
+        answers.account(accounts[0])

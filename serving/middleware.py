@@ -49,7 +49,6 @@ CODES = {
     409: ("contradiction", "Some outcomes are known with other values; a correction must have closed later."),
     413: ("too-large", f"The body is larger than {MAX_BODY} bytes; send fewer candidates at a time."),
     415: ("unsupported-media-type", "The body must be JSON: send Content-Type: application/json."),
-    422: ("invalid-request", "The request cannot be answered."),
     429: ("overloaded", "Too many requests at once; try again in a moment."),
     500: ("internal", "Something went wrong inside; the service's log says what."),
     501: ("no-log", "This service keeps no log; start it with --log LOG to report outcomes."),
@@ -60,8 +59,15 @@ CODES = {
 SPECIAL = {
     ("invalid-json", 400): "The body is no JSON.",
     ("unknown-field", 400): "The body has fields that do not exist, and no other fault.",
+    ("key-unknown", 401): "This API key is not known; ask for a new one.",
+    ("key-expired", 401): "This API key has expired; ask for a new one.",
+    ("keys-required", 403): "This service has no API keys, so it answers on its own machine only; whoever runs it sets "
+    "IMPEL_KEYS, or IMPEL_WITHOUT_KEYS=true where something in front of it checks who asks.",
+    ("scope-missing", 403): "This API key lacks the scope that WWW-Authenticate names.",
     ("unknown-account", 404): "The data do not know this account.",
     ("no-backtest", 404): "This service shows no backtest; start it with --backtest DIR, which impel backtest wrote.",
+    ("rate-limited", 429): "This API key asks too often; wait as long as Retry-After says.",
+    ("not-stored", 503): "No outcome could be stored; send them again.",
 }
 """Code and status -> meaning, where a status has more than one code."""
 
@@ -210,13 +216,14 @@ class ProblemDetails:
 def problem(
     status: int, *, code: str | None = None, detail: str | None = None, errors: list[responses.FieldError] | None = None
 ) -> responses.Problem:
-    """Return the problem of an HTTP status, with its stable code."""
-    known = status if status in CODES else 400 if status < 500 else 500
+    """Return the problem of an HTTP status, with its stable code; what it says is what the documentation says of it."""
+    usual, meaning = CODES[status if status in CODES else 400 if status < 500 else 500]
+    code = code or usual
     return responses.Problem(
         title=HTTPStatus(status).phrase,
         status=status,
-        code=code or CODES[known][0],
-        detail=detail or CODES[known][1],
+        code=code,
+        detail=detail or SPECIAL.get((code, status), meaning),
         errors=errors,
     )
 
@@ -257,7 +264,7 @@ def _translate(status: int, answer: bytes, request: bytes) -> responses.Problem:
             return problem(400, code="invalid-json", detail=content["detail"][0]["msg"])
         return invalid(content["detail"], json.loads(request or b"{}"))
     # BentoML puts the message of an exception with a status of its own into a list of one.
-    if status in {400, 422} and isinstance(content, list) and content and isinstance(content[0], dict):
+    if status == 400 and isinstance(content, list) and content and isinstance(content[0], dict):
         return problem(status, detail=str(content[0].get("error", "")))
     return problem(status)
 

@@ -59,7 +59,7 @@ OUTCOMES = {
     ]
 }
 _EXPLAIN = {"brief": BRIEF, "candidates": [{"account_id": "a00017", "fee": 250.0}]}
-_SCORE = {
+SCORE = {
     "brief": BRIEF,
     "influencer": {
         "accounts": [{"account_id": "jelly.jane", "platform": "instagram", "country": "US", "language": "en"}],
@@ -156,7 +156,9 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Impel",
             "version": "1",
-            "description": _DESCRIPTION.format(codes="\n".join(_codes())),
+            "description": _DESCRIPTION.format(
+                codes="\n".join(f"- {status} `{code}`: {meaning}" for status, code, meaning in codes())
+            ),
         },
         "paths": {
             "/v1/predict": {
@@ -179,12 +181,12 @@ def document() -> dict[str, Any]:
                     responses.OutcomesResponse,
                     OUTCOMES,
                     "Report what came of activations",
-                    problems=(400, 409, 413, 415, 500, 501, 503),
+                    problems=(400, 401, 403, 408, 409, 413, 415, 429, 500, 501, 503),
                 )
             },
             "/v1/score": {
                 "post": _post(
-                    "score", raw.ScoreRequest, responses.ScoreResponse, _SCORE, "Predict an influencer nobody knows"
+                    "score", raw.ScoreRequest, responses.ScoreResponse, SCORE, "Predict an influencer nobody knows"
                 )
             },
             "/v1/accounts/{account_id}": {
@@ -201,7 +203,7 @@ def document() -> dict[str, Any]:
                             "example": "a00017",
                         }
                     ],
-                    "responses": {"200": _answer(responses.AccountResponse), **_problems((404, 429, 500))},
+                    "responses": {"200": _answer(responses.AccountResponse), **_problems((401, 403, 404, 429, 500))},
                 }
             },
             "/v1/campaigns": {
@@ -227,6 +229,7 @@ def document() -> dict[str, Any]:
                 }
             },
             **{path: _plain(path, meaning) for path, meaning in _PLAIN.items()},
+            "/metrics": _plain("/metrics", "Counters for Prometheus", problems=(401, 403, 429)),
         },
         "components": {"schemas": definitions["$defs"], "securitySchemes": {"key": _KEY}},
         # A service without keys answers without one, too.
@@ -243,19 +246,13 @@ _PLAIN = {
     "/livez": "Whether the process is alive",
     "/readyz": "Whether it answers",
     "/healthz": "The same as /livez",
-    "/metrics": "Counters for Prometheus",
 }
 
 
-def _codes() -> list[str]:
-    """Return a line for each code of an error."""
-    known = {(code, status): meaning for status, (code, meaning) in CODES.items()} | SPECIAL
-    return [f"- {status} `{code}`: {meaning}" for (code, status), meaning in sorted(known.items(), key=_by_status)]
-
-
-def _by_status(line: tuple[tuple[str, int], str]) -> tuple[int, str]:
-    (code, status), _ = line
-    return status, code
+def codes() -> list[tuple[int, str, str]]:
+    """Return status, code and meaning of every error."""
+    usual = [(status, code, meaning) for status, (code, meaning) in CODES.items()]
+    return sorted([*usual, *((status, code, meaning) for (code, status), meaning in SPECIAL.items())])
 
 
 def _post(
@@ -296,12 +293,13 @@ def _query(model: type[BaseModel], example: dict[str, Any]) -> list[dict[str, An
     ]
 
 
-def _plain(path: str, meaning: str) -> dict[str, Any]:
+def _plain(path: str, meaning: str, *, problems: tuple[int, ...] = ()) -> dict[str, Any]:
+    answer = {"description": meaning, "content": {"text/plain": {"schema": {"type": "string"}}}}
     return {
         "get": {
             "operationId": path.removeprefix("/"),
             "summary": meaning,
-            "responses": {"200": {"description": meaning, "content": {"text/plain": {"schema": {"type": "string"}}}}},
+            "responses": {"200": answer, **_problems(problems)},
         }
     }
 

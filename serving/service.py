@@ -32,11 +32,10 @@ from serving import loading, openapi, raw, static
 from serving.guard import Guard
 from serving.headers import SecurityHeaders
 from serving.logs import RequestLog, configure
-from serving.middleware import SPECIAL, ProblemDetails, RequestLimits, invalid, own_failure, problem
+from serving.middleware import ProblemDetails, RequestLimits, invalid, own_failure, problem
 from serving.reload import settle
 from serving.routes import Addressed
 from serving.schemas import requests, responses
-from serving.settings import number
 from serving.shadow import Shadow
 
 if TYPE_CHECKING:
@@ -71,12 +70,11 @@ class _Impel:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(own_failure)
-        seconds = number("IMPEL_RELOAD_SECONDS", 30.0)
-        share = number("IMPEL_SHADOW_SHARE", 0.0, most=1.0)
+        seconds = loading.reload_seconds()
         sys.setswitchinterval(_SWITCH)
         self._limiter = CapacityLimiter(_THREADS)
         self._live = _PAGES.state.live = loading.champion()
-        self._shadow = Shadow(loading.challenger(), share=share)
+        self._shadow = Shadow(loading.challenger(), share=loading.shadow_share())
         _PAGES.state.feedback, _PAGES.state.limiter = loading.feedback(), self._limiter
         _PAGES.state.backtest = loading.backtest()
         for name in ImpelService.apis:
@@ -178,7 +176,7 @@ async def _campaigns(request: Request) -> Response:
 async def _backtest(request: Request) -> Response:
     found = request.app.state.backtest
     if found is None:
-        return _problem(problem(404, code="no-backtest", detail=SPECIAL["no-backtest", 404]))
+        return _problem(problem(404, code="no-backtest"))
     return Response(found.model_dump_json(), media_type="application/json")
 
 

@@ -19,12 +19,15 @@ from packaging.specifiers import SpecifierSet
 
 from features import EventStore, open_tables
 from features.catalogue import digest
-from features.errors import ImpelError, LogError, nearest, without_password
+from features.errors import ImpelError, LogError, SettingError, nearest, without_password
 from features.manifest import Manifest, is_store
 from features.prepare import MEMORY
 from features.processors import usable_processors
+from features.snapshot import Snapshot
+from serving import backtest_file, keys, loading
 from serving.bundle import Bundle
 from serving.fetch import locate
+from serving.guard import rate_limit
 from serving.libraries import needs
 from serving.log_storage import log_storage
 from serving.settings import VARIABLES, home, sqlite_file, tracking_uri
@@ -79,6 +82,8 @@ def examine(data: str | None, *, model: str, tracking: str | None, port: int, pr
         "variables": _variables,
         "keys": _keys,
         "log": _log,
+        "snapshot": _snapshot,
+        "backtest": _backtest,
         "port": lambda: _port(port),
         "registry": lambda: _registry(place),
         "model": lambda: _model(model, place),
@@ -186,7 +191,14 @@ def _variables() -> Iterator[Finding]:
         yield Finding(
             "variables", "warning", f"{name} is set, but nothing reads it.{nearest(name, VARIABLES)} Unset it."
         )
-    if not unknown:
+    wrong = False
+    for check in (rate_limit, loading.reload_seconds, loading.shadow_share):
+        try:
+            check()
+        except SettingError as error:
+            wrong = True
+            yield Finding("variables", "error", str(error))
+    if not (unknown or wrong):
         yield Finding("variables", "ok", ", ".join(given) or "none set")
 
 
@@ -199,6 +211,7 @@ def _keys() -> Iterator[Finding]:
     except OSError as error:
         yield Finding("keys", "error", f"IMPEL_KEYS names {name}, which cannot be read ({error.strerror}); correct it.")
         return
+    keys.read(Path(name))
     if mode & 0o077:
         yield Finding("keys", "warning", f"others may read {name} (mode {mode:o}); chmod 600 {name}")
     else:
@@ -215,6 +228,19 @@ def _log() -> Iterator[Finding]:
         yield Finding("log", "error", f"{error} Start the database, or correct IMPEL_LOG.")
         return
     yield Finding("log", "ok", f"{without_password(where)}{'' if there else ', which will be made'}")
+
+
+def _snapshot() -> Iterator[Finding]:
+    folder = os.environ.get("IMPEL_SNAPSHOT")
+    if folder:
+        yield Finding("snapshot", "ok", f"as of {Snapshot.open(Path(folder)).as_of}, in {folder}")
+
+
+def _backtest() -> Iterator[Finding]:
+    folder = os.environ.get("IMPEL_BACKTEST")
+    if folder:
+        backtest_file.read(Path(folder))
+        yield Finding("backtest", "ok", folder)
 
 
 def _port(port: int) -> Iterator[Finding]:

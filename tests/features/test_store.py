@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -22,6 +25,7 @@ from tests.random_tables import random_pairs, random_tables
 from tests.told import Told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SMALL = {
@@ -122,6 +126,37 @@ def test_a_folder_that_is_no_store_of_this_version_is_refused_and_prepared_anew(
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not an event store"):
         EventStore(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:99])],
+    ids=["missing", "cut off"],
+)
+def test_a_store_that_lacks_a_table_is_refused(spoil: Callable[[Path], object], frames: Frames, tmp_path: Path) -> None:
+    spoil(prepared(frames, folder=tmp_path / "store").file("accounts"))
+    with pytest.raises(DataError, match=r"store is damaged \(.+\); prepare the store anew from its tables\.$"):
+        EventStore(tmp_path / "store")
+
+
+def test_whoever_serves_a_store_need_not_have_prepared_it(frames: Frames, tmp_path: Path) -> None:
+    folder = prepared(frames, folder=tmp_path / "store").folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    folder.chmod(0)
+    with somebody_else(), pytest.raises(DataError, match=r"store cannot be read \(Permission denied\); give whoever"):
+        EventStore(folder)
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Whom permissions hold for: anybody but root."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def test_a_store_without_a_folder_goes_with_its_object(frames: Frames) -> None:

@@ -28,6 +28,9 @@ ELSEWHERE = {
 """How a command starts, and by what other means it is run."""
 NOT_RUN = {
     "docker ": "wants Docker and the images of its registry",
+    "buildah ": "wants the images of a registry",
+    "podman ": "wants the image",
+    "pip install kubernetes-validate": "asks a package index",
     "kubectl ": "wants a cluster; that the objects fit together is tested by test_deploy.py",
     "mlflow server ": "wants PostgreSQL and a store of objects",
     "impel promote ": "wants four versions of a model; tests/service/test_live.py promotes and goes back",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,17 @@ def test_nothing_of_a_key_is_kept(file: Path) -> None:
     assert secret not in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
     assert create(file, "other", scopes=("predict",)).rpartition("other_")[2] != secret
+
+
+def test_owner_and_mode_of_the_file_stay(file: Path) -> None:
+    create(file, "shop", scopes=("predict",))
+    user, group = (10001, 10001) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(file, user, group)
+    file.chmod(0o440)
+    create(file, "other", scopes=("predict",))
+    revoke(file, "shop")
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o440), "the service may read it"
 
 
 def test_changes_hold_at_once(file: Path) -> None:

@@ -139,10 +139,35 @@ def test_keys_that_others_may_read(place: Path, tmp_path: Path, monkeypatch: pyt
     keys = tmp_path / "keys.json"
     monkeypatch.setenv("IMPEL_KEYS", str(keys))
     assert doctor("--model", place / "bundle")[1]["keys"][0] == "error"
-    keys.write_text("{}")
+    keys.write_text('{"keys": []}')
     for mode, state in ((0o644, "warning"), (0o600, "ok")):
         keys.chmod(mode)
         assert doctor("--model", place / "bundle")[1]["keys"][0] == state
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "check", "message"),
+    [
+        ("IMPEL_KEYS", "{file}", "keys", "is no file of keys"),
+        ("IMPEL_RATE_LIMIT", "many", "variables", "must be a number at least 0.001, not 'many'"),
+        ("IMPEL_RELOAD_SECONDS", "soon", "variables", "must be a number at least 0, not 'soon'"),
+        ("IMPEL_SHADOW_SHARE", "10", "variables", "must be a number from 0 to 1, not '10'"),
+        ("IMPEL_LOG", "mysql://impel:secret@db/log", "log", "a folder or at postgresql://user@host/database, not at"),
+        ("IMPEL_SNAPSHOT", "{file}", "snapshot", "impel materialize DATA --out"),
+        ("IMPEL_BACKTEST", "{file}", "backtest", "There is no backtest in"),
+    ],
+)
+def test_a_service_that_would_not_start(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, check: str, message: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("{}")
+    file.chmod(0o600)
+    monkeypatch.setenv(setting, value.format(file=file))
+    code, found = doctor("--model", place / "bundle")
+    assert (code, found[check][0]) == (1, "error")
+    assert message in found[check][1]
+    assert "secret" not in found[check][1]
 
 
 def test_a_log_that_is_there_or_will_be_made_or_cannot_be_reached(

@@ -27,7 +27,7 @@ def bento(model: str, tracking_uri: str | None, out: Path | None, as_json: bool)
     needs: neither MLflow nor scikit-learn. It holds no data: say where they are when it starts, as IMPEL_DATA (what
     impel serve takes) or IMPEL_STORE.
 
-    For example: impel bento --out impel.bento, then IMPEL_DATA=market bentoml serve ./impel.bento. See
+    For example: impel bento --out bento, then IMPEL_DATA="$PWD/market" bentoml serve "$PWD/bento". See
     docs/operations.md for containers.
     """
     from dataclasses import asdict

@@ -212,7 +212,9 @@ class Age(LogCheck):
     code = "IMP109"
     title = "Age of the data"
     severity = "medium"
-    to_do = "Append new rows (impel append) and start the service again, or see why none arrive."
+    to_do = (
+        "Append new rows (impel append), which the service takes up, make its snapshot anew, or see why none arrive."
+    )
 
     def run(self, figures: Mapping[str, Any], limits: Thresholds) -> Finding:
         """Look at the median time between what the features know of and the answer."""

@@ -56,6 +56,31 @@ def test_settings_that_cannot_be_used(
         loading.load()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        (
+            "IMPEL_KEYS",
+            "no/such/keys.json",
+            r"The keys no/such/keys\.json cannot be read \(No such file or directory\); ",
+        ),
+        ("IMPEL_RATE_LIMIT", "many", r"IMPEL_RATE_LIMIT must be a number at least 0\.001, not 'many'\.$"),
+        ("IMPEL_RELOAD_SECONDS", "soon", r"IMPEL_RELOAD_SECONDS must be a number at least 0, not 'soon'\.$"),
+        ("IMPEL_SHADOW_SHARE", "2", r"IMPEL_SHADOW_SHARE must be a number from 0 to 1, not '2'\.$"),
+        ("IMPEL_LOG", "sqlite:///log.db", r"A log is kept in a folder or at postgresql://.*, not at sqlite://\.\.\.$"),
+        ("IMPEL_LOG", "mysql://impel:secret@db/log", r"A log is kept in a folder or at .*, not at mysql://\.\.\.$"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_line(
+    settings: dict[str, Any], setting: str, value: str, message: str
+) -> None:
+    data = {"IMPEL_STORE": str(settings["store"]), "IMPEL_MODEL": str(settings["model"])}
+    done = start({**data, setting: value})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.match(f"error: {message}", line), line
+
+
 def test_a_backtest_that_cannot_be_read_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     done = start({"IMPEL_BACKTEST": str(tmp_path)})
     assert done.returncode == 1
@@ -109,6 +134,46 @@ def test_it_stops_when_asked_to_and_leaves_nothing_behind(settings: dict[str, An
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/readyz")
+
+
+_FIRST = """
+import importlib, json, pathlib, sys
+import serving
+from numba.core.dispatcher import Dispatcher
+from serving import loading, openapi, raw
+from serving.schemas import requests
+
+answers = loading.champion().answers
+folders = [pathlib.Path(serving.__file__).parent, pathlib.Path(serving.__file__).parents[1] / "features"]
+modules = [importlib.import_module(f"{each.name}.{file.stem}") for each in folders for file in each.glob("*kernels.py")]
+
+def compiled():
+    kernels = [each for module in modules for each in vars(module).values() if isinstance(each, Dispatcher)]
+    return {kernel.py_func.__qualname__: len(kernel.signatures) for kernel in kernels}
+
+before = compiled()
+for path, model in {
+    "predict": requests.PredictRequest, "rank": requests.RankRequest, "explain": requests.ExplainRequest,
+    "score": raw.ScoreRequest,
+}.items():
+    body = openapi.document()["paths"][f"/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    getattr(answers, path)(model.model_validate_json(json.dumps(body)))
+answers.account(answers.snapshot.accounts["account_id"][0])
+answers.campaigns(requests.CampaignsRequest())
+late = {name: count for name, count in compiled().items() if count > before[name]}
+print(json.dumps([sum(before.values()), late]))
+"""
+
+
+def test_nothing_is_compiled_for_the_first_caller(settings: dict[str, Any]) -> None:
+    environment = {f"IMPEL_{name.upper()}": str(settings[name]) for name in ("store", "model", "as_of")}
+    done = subprocess.run(
+        [sys.executable, "-c", _FIRST], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    compiled, late = json.loads(done.stdout)
+    assert compiled > 20
+    assert late == {}
 
 
 def test_importing_the_service_loads_neither_training_nor_mlflow_nor_scikit_learn() -> None:
