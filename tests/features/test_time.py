@@ -56,6 +56,8 @@ def case(seed: int) -> Case:
     # On either platform accounts enough for all to have peers.
     platforms = np.array(["instagram", "tiktok"])[np.arange(len(frames["accounts"])) % 2]
     frames["accounts"] = frames["accounts"].assign(platform=platforms)
+    # b2 pays for posts and has no campaign, so it is nobody's rival until it has one.
+    frames["campaigns"] = frames["campaigns"].replace({"brand_id": {"b2": "b0"}})
     pairs = random_pairs(rng, frames, 40, days=DAYS)
     store = prepared(frames)
     return Case(frames, pairs, store, build(store, pairs))
@@ -155,7 +157,7 @@ def test_scrambling_all_that_is_later_changes_nothing(seed: int, disturbance: in
     for name, late in late_rows(before.frames, moment).items():
         rows = before.frames[name]
         frames[name] = pd.concat([rows[~late], scrambled(rng, name, rows[late], moment)])
-    # Whatever campaigns start later, but for those that something known by then is about.
+    # Campaigns that start later, but for those that something known by then is about, are of a new rival.
     known = before.pairs.loc[before.pairs["decided_at"] <= moment, "campaign_id"]
     outcomes, campaigns = before.frames["outcomes"], before.frames["campaigns"]
     known = pd.concat([known, outcomes.loc[outcomes["closed_at"] <= moment, "campaign_id"]])

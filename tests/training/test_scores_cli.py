@@ -128,6 +128,8 @@ BAD = [
     (["--account", ACCOUNT, "--as-of", "soon"], 2, "'soon' is no moment; write it as 2026-12-01"),
     (["--account", ACCOUNT, "--statement", "-1"], 2, "-1 is not in the range"),
     (["--account", ACCOUNT, "--cpm", "-1"], 2, "-1.0 is not in the range"),
+    (["--account", ACCOUNT, "--cpm", "nan"], 2, "'nan' is no finite number."),
+    (["--account", ACCOUNT, "--cpm", "inf"], 2, "'inf' is no finite number."),
     ([], 2, "Missing option '--account'"),
 ]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from training import console
-from training.commands.options import AS_OF, AT_LEAST, DATA, JSON, LOG, MODEL, TRACKING
+from training.commands.options import AS_OF, AT_LEAST, DATA, JSON, LOG, MODEL, TRACKING, Number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,15 +198,15 @@ def materialize(
     help="Answer callers with an API key of this file only; see impel keys.",
 )
 @click.option("--without-keys", is_flag=True, help="Answer everybody, beyond this machine too.")
-@click.option("--rate-limit", type=click.FloatRange(min=0.001), help="Requests a second of each API key.")
+@click.option("--rate-limit", type=Number(min=0.001), help="Requests a second of each API key.")
 @click.option(
     "--reload-seconds",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="How often to look for another champion and for appended rows; 0 for never.",
 )
 @click.option(
     "--shadow-share",
-    type=click.FloatRange(min=0, max=1),
+    type=Number(min=0, max=1),
     help="Share of the predictions that the challenger makes, too, for the log only.",
 )
 def serve(

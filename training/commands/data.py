@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from training import console
-from training.commands.options import DATA, JSON, read_moment
+from training.commands.options import DATA, JSON, Number, read_moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,7 @@ def _describe(*, as_json: bool) -> None:
     "--cpm",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="What 1,000 impressions cost, for the earned media value.",
 )
 @JSON

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from training import console
-from training.commands.options import AT_LEAST, DATA, JSON, NAME, TRACKING, read_moment
+from training.commands.options import AT_LEAST, DATA, JSON, NAME, TRACKING, Number, read_moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +77,7 @@ def tables_of(names: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
     type=click.IntRange(min=1),
     help="Settings to try altogether, the defaults and those of earlier runs included.",
 )
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="Try no further ones after that."
-)
+@click.option("--timeout", metavar="SECONDS", type=Number(min=0, min_open=True), help="Try no further ones after that.")
 @AT_LEAST
 @JSON
 def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_least: int | None, as_json: bool) -> None:
@@ -129,7 +127,7 @@ def tune(data: str, out: Path | None, trials: int, timeout: float | None, at_lea
     "--test-share",
     default=0.6,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     help="Share of the activations, the last ones, to test.",
 )
 @AT_LEAST

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,17 @@ def read_moment(_context: click.Context, _option: click.Parameter, text: str | N
         return None if text is None else moment(text)
     except SettingError as error:
         raise click.BadParameter(str(error)) from None
+
+
+class Number(click.FloatRange):
+    """A number within a range; click alone lets nan into any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
 
 
 DATA = click.argument("data", metavar="DATA")
