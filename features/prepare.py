@@ -8,7 +8,6 @@ of the event, so that a bucket is self-contained.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections import deque
@@ -34,6 +33,7 @@ from features.events import NEVER
 from features.lookback import Addition, Parts
 from features.manifest import Manifest
 from features.ordering import dealt, distinct, gathered, in_order
+from features.processors import usable_processors
 from features.segments import extended, store
 from features.tables import CONTRACT
 from features.words import words_in
@@ -59,7 +59,7 @@ BUFFER = 1 << 18
 """Bytes that are written to the file of a bucket at a time."""
 WORDS = 100
 """So many words of a caption are kept."""
-THREADS = min(2, os.cpu_count() or 1)
+THREADS = min(2, usable_processors())
 """As many buckets are brought into order at a time, which is what memory allows for."""
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")

@@ -51,7 +51,7 @@ class EventStore:
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         A folder that `prepare` wrote.
 
     Attributes
@@ -83,7 +83,8 @@ class EventStore:
         Where the folder is no event store, or one of another version, or damaged, or may not be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | str) -> None:
+        folder = Path(folder)
         manifest = Manifest.read(folder)
         if manifest is None and not (folder / "manifest.json").exists():
             raise DataError(f"{folder} is not an event store; make one with: impel prepare DATA --out {folder}")
@@ -184,7 +185,7 @@ class EventStore:
     def prepare(
         cls,
         tables: Tables,
-        folder: Path | None = None,
+        folder: Path | str | None = None,
         *,
         buckets: int | None = None,
         memory: int = MEMORY,
@@ -196,7 +197,7 @@ class EventStore:
         ----------
         tables : Tables
             The source.
-        folder : Path, optional
+        folder : Path or str, optional
             Where the store is kept; a store of the same content that is there already is opened as it is. Without it
             the store lies in a temporary folder that goes with the object.
         buckets : int, optional
@@ -222,6 +223,7 @@ class EventStore:
                 raise
             store._temporary = _Temporary(temporary)
             return store
+        folder = Path(folder)
         manifest = Manifest.read(folder)
         if manifest is None or manifest.fingerprint != tables.fingerprint:
             if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):

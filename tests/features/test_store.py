@@ -88,7 +88,7 @@ def test_a_store_that_is_kept_is_opened_as_it_is(
     assert len(told.steps) == 7
     assert told.shares[0] == 0.0
     assert_same_bits(X, build(again, pairs))
-    assert_same_bits(X, build(EventStore(tmp_path / "store"), pairs))
+    assert_same_bits(X, build(EventStore(str(tmp_path / "store")), pairs))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.parquet")} == made
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
