@@ -13,12 +13,11 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared, reach
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, drawn, market, prepared, reach, splits
 from features import build
 from training import metrics
 from training.evaluate import size_tier
 from training.model import ActionModel
-from training.splits import walk_forward
 from training.truth import MarketTruth
 from training.usual import SHARES, Usual
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from serving.distribution import ActionDistribution
 
-FIRST_SHARE = 0.7
 BINS = 15
 COVERAGE = 0.9
 FEWEST = 200
@@ -48,16 +46,12 @@ def sample(place: Path, folder: Path, *, share: float) -> Sample:
     """Let a model learn, and draw a share of the later candidates of a marketplace at random."""
     store = prepared(place, folder)
     rows = store.activations()
-    ((train, test),) = walk_forward(
-        rows["decided_at"], rows["closed_at"], folds=1, first_share=FIRST_SHARE, groups=rows["campaign_id"]
-    )
+    ((train, test),) = splits(rows)
     past = rows.iloc[train].reset_index(drop=True)
     X = build(store, past)
     times = {name: past[name] for name in ("decided_at", "closed_at", "posted")}
     model = ActionModel().fit(X, past["actions"], **times)
-    pairs = MarketTruth(place / "truth.parquet", store).pairs(rows["campaign_id"].iloc[test].unique())
-    pairs = pairs[pairs["decided_at"] >= rows["decided_at"].iloc[test].min()]
-    pairs = pairs.sample(frac=share, random_state=0).sort_index().reset_index(drop=True)
+    pairs = drawn(MarketTruth(place / "truth.parquet", store), rows.iloc[test], share=share)
     asked = build(store, pairs)
     owner = store.accounts.set_index("account_id")["influencer_id"]
     seen = pairs["account_id"].map(owner).isin(past["account_id"].map(owner))

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
-from benchmarks.rosters import FIRST_SHARE, PLACES
+from benchmarks.markets import CAMPAIGNS, FIRST_SHARE, FOLDER, INFLUENCERS, market, prepared
+from benchmarks.rosters import PLACES
 from features import build
 from training.marketplace import activations as hiring
 from training.marketplace import briefs as campaigning

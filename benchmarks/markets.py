@@ -11,12 +11,19 @@ from scipy import stats
 
 from features import EventStore, open_tables
 from training.marketplace import simulate
+from training.splits import walk_forward
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
+    from numpy.typing import NDArray
 
     from serving.distribution import FloatArray
+    from training.truth import MarketTruth
 
+FIRST_SHARE = 0.7
+"""Share of the activations, the first ones, that is learnt from."""
 INFLUENCERS = click.option("--influencers", default=2_500, show_default=True, help="Size of a marketplace.")
 CAMPAIGNS = click.option("--campaigns", default=300, show_default=True, help="Size of a marketplace.")
 FOLDER = click.option(
@@ -40,6 +47,22 @@ def prepared(source: str | Path, folder: Path) -> EventStore:
     """Return the event store of a source; it is prepared once."""
     with open_tables(str(source)) as tables:
         return EventStore.prepare(tables, folder / "stores" / Path(source).name)
+
+
+def splits(rows: pd.DataFrame, *, folds: int = 1) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield positions of the activations learnt from and of those of later campaigns, in blocks of the last 30 %."""
+    times = rows["decided_at"], rows["closed_at"]
+    return walk_forward(*times, folds=folds, first_share=FIRST_SHARE, groups=rows["campaign_id"])
+
+
+def drawn(truth: MarketTruth, tested: pd.DataFrame, *, share: float) -> pd.DataFrame:
+    """Return a share, drawn at random, of the candidates that were decided on from the first tested activation on.
+
+    They are those of the campaigns of these activations, hired or not, as rows of `MarketTruth.pairs`.
+    """
+    pairs = truth.pairs(tested["campaign_id"].unique())
+    pairs = pairs[pairs["decided_at"] >= tested["decided_at"].min()]
+    return pairs.sample(frac=share, random_state=0).sort_index().reset_index(drop=True)
 
 
 def reach(rows: pd.DataFrame, at_least: FloatArray) -> FloatArray:

@@ -16,12 +16,11 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, drawn, market, prepared, splits
 from benchmarks.variants import VARIANTS, Activations
 from features import build, open_tables
 from features.offer import break_even_or_one
 from training import metrics
-from training.splits import walk_forward
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from serving.distribution import FloatArray
 
-FIRST_SHARE = 0.7
 BINS = 15
 AFTERWARDS = ("tweets_after", "retweets_after", "likes_after", "stars_3d_after", "new_committers_3d_after")
 GITHUB = {"stars": ("stars_3d_after", 10.0), "committers": ("new_committers_3d_after", 1.0)}
@@ -50,12 +48,10 @@ def of_market(place: Path, folder: Path, *, folds: int, share: float) -> Iterato
     store = prepared(place, folder)
     rows = store.activations()
     X, truth = build(store, rows), MarketTruth(place / "truth.parquet", store)
-    at_least = break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
+    at_least = break_even_or_one(rows["fee"], rows["value_per_action"])
     funnel = _funnel(place, rows)
-    for train, test in _splits(rows, folds=folds, groups=rows["campaign_id"]):
-        pairs = truth.pairs(rows["campaign_id"].iloc[test].unique())
-        pairs = pairs[pairs["decided_at"] >= rows["decided_at"].iloc[test].min()]
-        pairs = pairs.sample(frac=share, random_state=0).sort_index().reset_index(drop=True)
+    for train, test in splits(rows, folds=folds):
+        pairs = drawn(truth, rows.iloc[test], share=share)
         given = Activations(X.iloc[train], rows.iloc[train], at_least[train], funnel.iloc[train])
         yield Fold(given, build(store, pairs), *pairs[["at_least", "likelihood"]].to_numpy(np.float64).T)
 
@@ -138,13 +134,9 @@ def compared(folds: list[Fold], names: tuple[str, ...], *, truth: bool) -> Itera
 def _hired(X: pd.DataFrame, rows: pd.DataFrame, funnel: pd.DataFrame, *, folds: int, at_least: float) -> Iterator[Fold]:
     asked = np.full(len(rows), at_least)
     outcome = (rows["actions"].to_numpy() >= at_least).astype(np.float64)
-    for train, test in _splits(rows, folds=folds, groups=rows["campaign_id"]):
+    for train, test in splits(rows, folds=folds):
         given = Activations(X.iloc[train], rows.iloc[train], asked[train], funnel.iloc[train])
         yield Fold(given, X.iloc[test], asked[test], outcome[test])
-
-
-def _splits(rows: pd.DataFrame, *, folds: int, groups: pd.Series) -> Iterator[Any]:
-    return walk_forward(rows["decided_at"], rows["closed_at"], folds=folds, first_share=FIRST_SHARE, groups=groups)
 
 
 def _funnel(source: Path, rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,14 +13,13 @@ import click
 import numpy as np
 import pandas as pd
 
-from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared
+from benchmarks.markets import CAMPAIGNS, FOLDER, INFLUENCERS, market, prepared, splits
 from features import build
 from features.offer import break_even_or_one
 from training.fold import Fold
 from training.metrics import bought_share, per_campaign
 from training.model import ActionModel
 from training.policies import MODEL, ORACLE, SIMPLE, hire_order, spending_score
-from training.splits import walk_forward
 from training.truth import MarketTruth
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from training.fold import Candidates
     from training.metrics import FloatArray
 
-FIRST_SHARE = 0.7
 PLACES = 20
 
 
@@ -39,11 +37,9 @@ def learnt(store: EventStore) -> tuple[Fold, pd.DataFrame]:
     """Return what is learnt from the first 70 % of the activations, and the activations of the later campaigns."""
     rows = store.activations()
     X = build(store, rows)
-    rows["at_least"] = break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
+    rows["at_least"] = break_even_or_one(rows["fee"], rows["value_per_action"])
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
-    ((train, test),) = walk_forward(
-        rows["decided_at"], rows["closed_at"], folds=1, first_share=FIRST_SHARE, groups=rows["campaign_id"]
-    )
+    ((train, test),) = splits(rows)
     fold = Fold.fit(ActionModel(), rows.iloc[train], X.iloc[train], seed=0)
     return fold, fold.hired(rows.iloc[test], X.iloc[test])
 

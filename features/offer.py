@@ -9,6 +9,8 @@ import numpy as np
 from features.events import DAY, Features, FloatArray, divide, log_positive
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from features.bucket import Bucket, Measures
     from features.known import Known, KnownAccount
 
@@ -71,6 +73,6 @@ def break_even(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
     return np.maximum(np.ceil(quotient * (1 - 4 * np.finfo(np.float64).eps)), 1.0)
 
 
-def break_even_or_one(fee: FloatArray, value_per_action: FloatArray) -> FloatArray:
+def break_even_or_one(fee: ArrayLike, value_per_action: ArrayLike) -> FloatArray:
     """Return how many actions are asked for where nobody names a number, (n,): the break-even, 1 where that is null."""
-    return np.fmax(break_even(fee, value_per_action), 1.0)
+    return np.fmax(break_even(np.asarray(fee, np.float64), np.asarray(value_per_action, np.float64)), 1.0)

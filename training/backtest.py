@@ -129,11 +129,7 @@ def backtest(
     """
     _check(X, activations, at_least=at_least, truth=truth)
     X, rows = X.reset_index(drop=True), activations.reset_index(drop=True)
-    rows["at_least"] = (
-        break_even_or_one(*(rows[name].to_numpy(np.float64) for name in ("fee", "value_per_action")))
-        if at_least is None
-        else float(at_least)
-    )
+    rows["at_least"] = break_even_or_one(rows["fee"], rows["value_per_action"]) if at_least is None else float(at_least)
     rows["influencer"] = _knowledge(rows)
     rows["outcome"] = (rows["actions"] >= rows["at_least"]).astype(np.float64)
     rows["value"] = rows["actions"] * rows["value_per_action"]

@@ -74,9 +74,7 @@ class AskedAccounts:
         chosen = self.decided[self.decided["campaign_id"].isin(list(campaign_ids))]
         pairs = chosen.merge(self.accounts, how="cross")
         pairs = pairs[~(pairs["created_at"] > pairs["decided_at"])].drop(columns="created_at").reset_index(drop=True)
-        pairs["at_least"] = break_even_or_one(
-            *(pairs[name].to_numpy(np.float64) for name in ("fee", "value_per_action"))
-        )
+        pairs["at_least"] = break_even_or_one(pairs["fee"], pairs["value_per_action"])
         X = build(self.store, pairs)
         known = X[_KNOWN_BY].notna().any(axis=1).to_numpy()
         return pairs[known].reset_index(drop=True), X[known].reset_index(drop=True)
