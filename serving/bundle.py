@@ -205,12 +205,10 @@ class Bundle:
     @cached_property
     def _reach(self) -> FloatArray:
         """The limits of "outside" and "edge" below, then above: (4, features of `Spec.support`, 1)."""
-        found = [
-            (seen.minimum - margin, seen.low, seen.high, seen.maximum + margin)
-            for seen in self.spec.support.values()
-            for margin in [0.05 * (seen.maximum - seen.minimum)]
-        ]
-        return np.array(found).reshape(-1, 4).T[:, :, None]
+        seen = [(each.minimum, each.low, each.high, each.maximum) for each in self.spec.support.values()]
+        least, low, high, most = np.array(seen).reshape(-1, 4).T[:, :, None]
+        margin = 0.05 * (most - least)
+        return np.array([least - margin, low, high, most + margin])
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle to a new folder, all or nothing; BundleError where the folder exists."""

@@ -215,9 +215,8 @@ class Spec(Record):
         opinion : Opinion or None
             Of the thresholds booster.
         """
-        shapes = self._shapes.take(goal, axis=1)
-        intercept, stretch, correction, weight = shapes[4:]
-        mean, size = mean_and_size((shapes[0:3:2] + shapes[1:4:2] * score.T).T)
+        log_mean, slope, log_size, size_slope, intercept, stretch, correction, weight = self._shapes.take(goal, axis=1)
+        mean, size = mean_and_size(np.array([log_mean + slope * score[:, 0], log_size + size_slope * score[:, 1]]).T)
         posted = np.ones(len(goal))
         if self.posted is not None:
             posted = special.expit(self.posted.intercept + self.posted.slope * posted_score)
